@@ -1,0 +1,3 @@
+module meshwork.dev/schemas
+
+go 1.26.0

@@ -1,0 +1,13 @@
+module meshwork.dev/services/product
+
+go 1.26.0
+
+require (
+	meshwork.dev/pkg v0.0.0
+	meshwork.dev/schemas v0.0.0
+)
+
+replace (
+	meshwork.dev/pkg => ../../pkg
+	meshwork.dev/schemas => ../../schemas
+)
