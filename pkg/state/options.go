@@ -1,0 +1,56 @@
+package state
+
+import (
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options configure a store. The zero value is ready for production use.
+type Options struct {
+	// SnapshotLogBytes is how far the log of a memory store grows, at least,
+	// before a new snapshot is begun. Default 16 MiB.
+	SnapshotLogBytes int64
+
+	// SnapshotRatio is how far the log of a memory store grows, relative to
+	// the live bytes, before a new snapshot is begun; the larger of both bounds
+	// counts. Default 1: a restart reads about twice the state at worst.
+	SnapshotRatio float64
+
+	// RetryInterval is how long a memory store waits after a failed write to
+	// its directory before it tries again. Default 5 s.
+	RetryInterval time.Duration
+
+	// Cache is the block cache of a disk store, shared by all stores that are
+	// given the same one. By default a store has a small one of its own.
+	Cache *Cache
+
+	// MemTableBytes is the size of a disk store's write buffer; up to four of
+	// them exist under load, and they count against the cache. Default 2 MiB.
+	MemTableBytes int
+
+	fs  vfs.FS           // tests inject faults and crashes
+	now func() time.Time // tests run the clock
+}
+
+func (o Options) withDefaults() Options {
+	if o.SnapshotLogBytes <= 0 {
+		o.SnapshotLogBytes = 16 << 20
+	}
+	if o.SnapshotRatio <= 0 {
+		o.SnapshotRatio = 1
+	}
+	if o.RetryInterval <= 0 {
+		o.RetryInterval = 5 * time.Second
+	}
+	if o.MemTableBytes <= 0 {
+		o.MemTableBytes = 2 << 20
+	}
+	if o.fs == nil {
+		o.fs = vfs.Default
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	return o
+}

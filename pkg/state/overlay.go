@@ -1,0 +1,219 @@
+package state
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+	"slices"
+)
+
+// Overlay holds the pending writes of a transaction: the newest value, or the
+// deletion, of every key written since Reset. The zero value is empty and ready
+// to use.
+//
+// It is an open-addressing hash table over one buffer and holds no pointer per
+// key. It keeps its memory over Reset, so a steady load allocates nothing.
+//
+// An overlay holds somewhat below 4 GiB. Further writes are not kept, and Apply
+// refuses the batch made from it with ErrTooLarge; MaxBatchBytes is reached
+// long before.
+type Overlay struct {
+	seed  maphash.Seed
+	slots []uint32 // 1-based index into items; 0 is free; a power of two long
+	items []item   // in the order in which keys were first written
+	data  []byte   // keys and values
+	bytes int
+	over  bool // a write was refused for want of room
+}
+
+// item is one written key. Key and value lie in data.
+type item struct {
+	hash     uint32
+	key      uint32 // offset
+	keyLen   uint32
+	value    uint32 // offset
+	valueLen uint32 // deletedLen marks a deletion
+	valueCap uint32 // room at value
+}
+
+const (
+	deletedLen      = math.MaxUint32
+	minOverlaySlots = 64
+)
+
+// Get returns what was written to key. ok is false if nothing was: ask the
+// store. deleted is true, and the value nil, if the key was deleted. The value
+// is read only and valid until the next Put, Delete or Reset.
+func (o *Overlay) Get(key []byte) (value []byte, deleted, ok bool) {
+	if len(o.items) == 0 {
+		return nil, false, false
+	}
+	it := o.find(key, uint32(maphash.Bytes(o.seed, key)))
+	if it == nil {
+		return nil, false, false
+	}
+	if it.valueLen == deletedLen {
+		return nil, true, true
+	}
+	end := it.value + it.valueLen
+	return o.data[it.value:end:end], false, true
+}
+
+// Put sets key to value. Both are copied.
+func (o *Overlay) Put(key, value []byte) {
+	if len(o.data)+len(key)+2*len(value) > math.MaxUint32 {
+		o.over = true
+		return
+	}
+	it := o.upsert(key)
+	n := uint32(len(value))
+	if it.valueLen != deletedLen {
+		o.bytes -= int(it.valueLen)
+	}
+	o.bytes += len(value)
+	it.valueLen = n
+	if n <= it.valueCap {
+		copy(o.data[it.value:], value)
+		return
+	}
+	room := n
+	if it.valueCap > 0 {
+		room += n / 4 // a value that keeps growing moves a logarithmic number of times
+	}
+	it.value, it.valueCap = uint32(len(o.data)), room
+	o.data = append(o.data, value...)
+	o.data = slices.Grow(o.data, int(room-n))[:len(o.data)+int(room-n)]
+}
+
+// Delete marks key as deleted; the key is copied.
+func (o *Overlay) Delete(key []byte) {
+	if len(o.data)+len(key) > math.MaxUint32 {
+		o.over = true
+		return
+	}
+	it := o.upsert(key)
+	if it.valueLen != deletedLen {
+		o.bytes -= int(it.valueLen)
+	}
+	it.valueLen = deletedLen
+}
+
+// Len returns the number of keys written.
+func (o *Overlay) Len() int { return len(o.items) }
+
+// Bytes returns the bytes of the written keys and their newest values.
+func (o *Overlay) Bytes() int { return o.bytes }
+
+// Range calls fn once for every written key, in the order of first writing,
+// until fn returns false. fn must not write to the overlay. value is nil for a
+// deletion.
+func (o *Overlay) Range(fn func(key, value []byte, deleted bool) bool) {
+	for i := range o.items {
+		it := &o.items[i]
+		key := o.data[it.key : it.key+it.keyLen : it.key+it.keyLen]
+		if it.valueLen == deletedLen {
+			if !fn(key, nil, true) {
+				return
+			}
+			continue
+		}
+		end := it.value + it.valueLen
+		if !fn(key, o.data[it.value:end:end], false) {
+			return
+		}
+	}
+}
+
+// AppendTo adds the newest change of every written key to b.
+func (o *Overlay) AppendTo(b *Batch) {
+	b.big = b.big || o.over
+	for i := range o.items {
+		it := &o.items[i]
+		key := o.data[it.key : it.key+it.keyLen]
+		if it.valueLen == deletedLen {
+			b.Delete(key)
+		} else {
+			b.Put(key, o.data[it.value:it.value+it.valueLen])
+		}
+	}
+}
+
+// Reset forgets all writes and keeps the memory.
+func (o *Overlay) Reset() {
+	if len(o.items)*8 > len(o.slots) {
+		clear(o.slots)
+	} else { // a small transaction after a large one need not clear it all
+		mask := uint32(len(o.slots) - 1)
+		for i := range o.items {
+			s := o.items[i].hash & mask
+			for o.slots[s] != uint32(i+1) {
+				s = (s + 1) & mask
+			}
+			// Emptying a slot would cut the probe chains of later items that
+			// pass over it; a marker keeps them whole until all are visited.
+			o.slots[s] = math.MaxUint32
+		}
+		for i := range o.items {
+			s := o.items[i].hash & mask
+			for o.slots[s] == math.MaxUint32 {
+				o.slots[s] = 0
+				s = (s + 1) & mask
+			}
+		}
+	}
+	o.items, o.data, o.bytes = o.items[:0], o.data[:0], 0
+	o.over = false
+}
+
+func (o *Overlay) find(key []byte, hash uint32) *item {
+	mask := uint32(len(o.slots) - 1)
+	for s := hash & mask; ; s = (s + 1) & mask {
+		i := o.slots[s]
+		if i == 0 {
+			return nil
+		}
+		it := &o.items[i-1]
+		if it.hash == hash && bytes.Equal(o.data[it.key:it.key+it.keyLen], key) {
+			return it
+		}
+	}
+}
+
+// upsert returns the item of key, adding one that is marked deleted and has no
+// room if there is none.
+func (o *Overlay) upsert(key []byte) *item {
+	if len(o.items)*4 >= len(o.slots)*3 {
+		o.grow()
+	}
+	hash := uint32(maphash.Bytes(o.seed, key))
+	mask := uint32(len(o.slots) - 1)
+	s := hash & mask
+	for ; o.slots[s] != 0; s = (s + 1) & mask {
+		it := &o.items[o.slots[s]-1]
+		if it.hash == hash && bytes.Equal(o.data[it.key:it.key+it.keyLen], key) {
+			return it
+		}
+	}
+	at := uint32(len(o.data))
+	o.data = append(o.data, key...)
+	o.items = append(o.items, item{hash: hash, key: at, keyLen: uint32(len(key)), valueLen: deletedLen})
+	o.slots[s] = uint32(len(o.items))
+	o.bytes += len(key)
+	return &o.items[len(o.items)-1]
+}
+
+func (o *Overlay) grow() {
+	n := max(2*len(o.slots), minOverlaySlots)
+	if len(o.slots) == 0 {
+		o.seed = maphash.MakeSeed()
+	}
+	o.slots = make([]uint32, n)
+	mask := uint32(n - 1)
+	for i := range o.items {
+		s := o.items[i].hash & mask
+		for o.slots[s] != 0 {
+			s = (s + 1) & mask
+		}
+		o.slots[s] = uint32(i + 1)
+	}
+}
