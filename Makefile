@@ -1,0 +1,70 @@
+# Meshwork. `make help` lists what can be done here.
+.DEFAULT_GOAL := help
+SHELL := bash
+
+GOLANGCI := v2.15.0
+TOOLS    := $(CURDIR)/.tools
+MODULES  := deploy/bench deploy/e2e pkg schemas services/meshwork services/orderprocessing services/product
+LIBS     := $(filter-out deploy/%,$(MODULES))
+PKGS     := $(addprefix meshwork.dev/,$(addsuffix /...,$(MODULES)))
+UNIT     := $(addprefix meshwork.dev/,$(addsuffix /...,$(LIBS)))
+# Where goroutines meet: the packages that `make test` runs under the race detector.
+RACE     := ./pkg/kafka/... ./pkg/stream/... ./pkg/state/... ./pkg/registry/... ./pkg/broker/... ./pkg/service/...
+PLATFORMS := linux/amd64 darwin/arm64 windows/amd64
+
+export CGO_ENABLED ?= 0
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: build
+build: ## build the commands into bin/
+	go build -trimpath -o bin/ ./services/meshwork/cmd/... ./services/orderprocessing/cmd/... ./services/product/cmd/...
+
+.PHONY: run
+run: build ## run the whole mesh in one process: embedded broker, registry, services, orders (Ctrl-C stops)
+	bin/meshwork up $(ARGS)
+
+.PHONY: test
+test: ## all tests that need nothing but Go, with the race detector where goroutines meet
+	go vet $(PKGS)
+	go test -count=1 $(UNIT)
+	CGO_ENABLED=1 go test -count=1 -race -short $(RACE)
+
+.PHONY: test-kafka
+test-kafka: build ## the same suites and the fault tests on a real Apache Kafka (Docker, else local JVMs)
+	go test -count=1 -timeout 20m -v meshwork.dev/deploy/e2e/...
+
+.PHONY: bench
+bench: ## ratios against rivals on the embedded or a canned broker
+	go run ./deploy/bench/cmd/bench -suite embedded
+
+.PHONY: bench-kafka
+bench-kafka: ## ratios against rivals on one real Apache Kafka (needs a JDK and Maven)
+	go run ./deploy/bench/cmd/bench -suite kafka
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI) ## golangci-lint over every module, and the contract rules
+	$< run $(addprefix ./,$(addsuffix /...,$(MODULES)))
+	go run ./services/meshwork/cmd/meshwork lint
+
+$(TOOLS)/golangci-lint-$(GOLANGCI):
+	GOWORK=off GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	mv $(TOOLS)/golangci-lint $@
+
+.PHONY: tidy
+tidy: ## tidy every module and align their versions
+	@for m in $(MODULES); do (cd $$m && go mod tidy) || exit 1; done
+	go work sync
+	@for m in $(MODULES); do (cd $$m && go mod tidy) || exit 1; done
+
+.PHONY: generate
+generate: ## regenerate Go from the contracts
+	go run ./pkg/avro/gen/cmd/avrogen -dir schemas
+
+.PHONY: verify
+verify: ## nothing is stale: generated files, go.mod files, standalone builds, every platform
+	go run ./pkg/avro/gen/cmd/avrogen -dir schemas -check
+	@for m in $(MODULES); do (cd $$m && go mod tidy -diff && GOWORK=off go build ./...) || { echo "$$m is not tidy: make tidy"; exit 1; }; done
+	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build $(UNIT) || exit 1; done
