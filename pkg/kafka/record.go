@@ -1,0 +1,118 @@
+package kafka
+
+// Record is one record of a chunk. Key, Value and the headers alias the chunk's memory: they are valid until the
+// chunk is released. A nil Key or Value is a null.
+type Record struct {
+	Offset    int64
+	Timestamp int64 // milliseconds since 1970: set by the producer, or by the broker where the topic says so
+	Key       []byte
+	Value     []byte
+
+	headers     []byte
+	headerCount int32
+}
+
+// HeaderCount is the number of headers.
+func (r *Record) HeaderCount() int { return int(r.headerCount) }
+
+// RawHeaders is the headers in wire form, as AppendHeader writes them: to copy them to another record as they are.
+func (r *Record) RawHeaders() (headers []byte, count int) { return r.headers, int(r.headerCount) }
+
+// Headers yields name and value of every header in order. Damaged headers end the sequence early.
+func (r *Record) Headers() func(yield func(key, value []byte) bool) {
+	return func(yield func(key, value []byte) bool) {
+		p := r.headers
+		for range r.headerCount {
+			key, rest, ok := cutVarBytes(p)
+			if !ok {
+				return
+			}
+			value, rest, ok := cutVarBytes(rest)
+			if !ok || !yield(key, value) {
+				return
+			}
+			p = rest
+		}
+	}
+}
+
+// Header is the value of the last header with the name, as Kafka's own lastHeader.
+func (r *Record) Header(name string) (value []byte, ok bool) {
+	if r.headerCount == 0 {
+		return nil, false
+	}
+	for k, v := range r.Headers() {
+		if string(k) == name {
+			value, ok = v, true
+		}
+	}
+	return value, ok
+}
+
+// cutVarBytes takes a byte string off p; nil for null.
+func cutVarBytes(p []byte) (s, rest []byte, ok bool) {
+	l, n := varint(p)
+	if n <= 0 || l > int64(len(p)-n) {
+		return nil, nil, false
+	}
+	if l < 0 {
+		return nil, p[n:], true
+	}
+	end := n + int(l)
+	return p[n:end:end], p[end:], true
+}
+
+// recordIter walks the records of one batch.
+type recordIter struct {
+	p      []byte
+	left   int32
+	base   int64 // offset
+	ts     int64 // timestamp
+	append bool  // ts holds for every record
+	bad    bool  // the bytes ended early or made no sense
+}
+
+// next reads the next record into r; false at the end and, with bad set, at damaged bytes.
+func (it *recordIter) next(r *Record) bool {
+	if it.left <= 0 {
+		return false
+	}
+	l, n := varint(it.p)
+	if n <= 0 || l < 6 || l > int64(len(it.p)-n) {
+		return it.fail()
+	}
+	end := n + int(l)
+	p := it.p[n+1 : end : end] // without attributes, which are unused
+	it.p = it.p[end:]
+	it.left--
+	d, n := varint(p)
+	if n <= 0 {
+		return it.fail()
+	}
+	p = p[n:]
+	if r.Timestamp = it.ts; !it.append {
+		r.Timestamp += d
+	}
+	if d, n = varint(p); n <= 0 {
+		return it.fail()
+	}
+	p = p[n:]
+	r.Offset = it.base + d
+	var ok bool
+	if r.Key, p, ok = cutVarBytes(p); !ok {
+		return it.fail()
+	}
+	if r.Value, p, ok = cutVarBytes(p); !ok {
+		return it.fail()
+	}
+	if d, n = varint(p); n <= 0 || d < 0 || d > int64(len(p)) {
+		return it.fail()
+	}
+	r.headerCount, r.headers = int32(d), p[n:]
+	return true
+}
+
+func (it *recordIter) fail() bool {
+	it.bad, it.left = true, 0
+	return false
+}
