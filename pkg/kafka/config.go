@@ -14,6 +14,8 @@ import (
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/segmentio/kafka-go/sasl/scram"
 	"go.uber.org/zap"
+
+	"meshwork.dev/pkg/telemetry"
 )
 
 // Config says how to reach a cluster. Only Brokers is required.
@@ -29,6 +31,8 @@ type Config struct {
 
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error) // default: net.Dialer with keep-alive
 	Log  *zap.Logger                                                       // default: silent
+
+	Metrics *telemetry.Metrics // nil: none
 }
 
 // SASL is a user and password for PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. It prints without the password.
