@@ -44,6 +44,7 @@ type request struct {
 	read     func(d *decoder, v int16) error
 	wait     time.Duration // how long the broker may hold the answer by design; added to RequestTimeout
 	keep     bool          // hand the answer's buffer to the caller as body
+	size     int           // about how many bytes write appends; saves growing the buffer of a large request
 
 	body    *buffer // the answer's bytes when keep is set and do returned nil
 	version int16   // the version spoken, after do
@@ -229,7 +230,7 @@ const (
 
 func (m *exchange) run(rw io.ReadWriter) error {
 	req := m.req
-	out := getBuffer(4 << 10)
+	out := getBuffer(max(4<<10, req.size))
 	e := encoder{b: append(out.b[:0], 0, 0, 0, 0)}
 	e.i16(req.api.key)
 	e.i16(req.version)
