@@ -1,0 +1,268 @@
+package service
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/registry"
+	"meshwork.dev/pkg/telemetry"
+)
+
+// Config is the configuration of a process. Every field is a flag and an
+// environment variable MESHWORK_<FLAG>; the tags hold units and defaults.
+type Config struct {
+	Kafka    KafkaConfig    `embed:"" prefix:"kafka-" envprefix:"MESHWORK_KAFKA_" group:"Kafka"`
+	Registry RegistryConfig `embed:"" prefix:"registry-" envprefix:"MESHWORK_REGISTRY_" group:"Schema registry"`
+	Log      LogConfig      `embed:"" prefix:"log-" envprefix:"MESHWORK_LOG_" group:"Logging"`
+
+	StateDir        string        `name:"state-dir" env:"MESHWORK_STATE_DIR" default:"./state" placeholder:"DIR" help:"Folder of local state and the instance id; one process per folder. Losing it costs a restore from Kafka, no data."`
+	InstanceID      string        `name:"instance-id" env:"MESHWORK_INSTANCE_ID" placeholder:"ID" help:"Name of this instance, stable over restarts. Default: made once and kept in the state folder."`
+	HTTPListen      string        `name:"http-listen" env:"MESHWORK_HTTP_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the API, /metrics, /livez, /readyz and /describe."`
+	CommitInterval  time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions: latency against throughput (Kafka Streams: commit.interval.ms)."`
+	CreateTopics    bool          `name:"create-topics" env:"MESHWORK_CREATE_TOPICS" default:"true" negatable:"" help:"Create missing topics and register schemas at start. Off where an operator owns them."`
+	Workers         int           `name:"workers" env:"MESHWORK_WORKERS" default:"0" help:"Goroutines that run reactions; 0: one per processor."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"MESHWORK_SHUTDOWN_TIMEOUT" default:"45s" help:"How long a graceful stop may take."`
+}
+
+// KafkaConfig says how to reach the brokers.
+type KafkaConfig struct {
+	Brokers          []string         `name:"brokers" env:"BROKERS" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to ask first; one that answers is enough."`
+	TLS              bool             `name:"tls" env:"TLS" help:"Encrypt connections (TLS 1.2 or later)."`
+	TLSCA            string           `name:"tls-ca" env:"TLS_CA" placeholder:"FILE" help:"PEM file of the authorities to trust; default: the system's."`
+	TLSCert          string           `name:"tls-cert" env:"TLS_CERT" placeholder:"FILE" help:"PEM file of the client certificate."`
+	TLSKey           string           `name:"tls-key" env:"TLS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
+	SASLMechanism    string           `name:"sasl-mechanism" env:"SASL_MECHANISM" placeholder:"NAME" help:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none."`
+	SASLUser         string           `name:"sasl-user" env:"SASL_USER" placeholder:"NAME" help:"User for SASL."`
+	SASLPasswordFile string           `name:"sasl-password-file" env:"SASL_PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password for SASL; or set MESHWORK_KAFKA_SASL_PASSWORD."`
+	SASLPassword     telemetry.Secret `kong:"-"`
+}
+
+// RegistryConfig says how to reach the schema registry.
+type RegistryConfig struct {
+	URLs         []string         `name:"url" env:"URL" default:"http://127.0.0.1:8081" placeholder:"URL" help:"Addresses of the schema registry, tried in turn."`
+	User         string           `name:"user" env:"USER" placeholder:"NAME" help:"User for basic authentication."`
+	PasswordFile string           `name:"password-file" env:"PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password; or set MESHWORK_REGISTRY_PASSWORD."`
+	Password     telemetry.Secret `kong:"-"`
+}
+
+// LogConfig says how to log.
+type LogConfig struct {
+	Level  string `name:"level" env:"LEVEL" default:"info" help:"debug, info, warn or error."`
+	Format string `name:"format" env:"FORMAT" default:"auto" help:"json, console, or auto: console on a terminal."`
+}
+
+// Faults is all that is wrong with a configuration.
+type Faults []string
+
+// Error lists the faults, one a line.
+func (f Faults) Error() string {
+	if len(f) == 1 {
+		return "configuration: " + f[0]
+	}
+	return "configuration:\n  - " + strings.Join(f, "\n  - ")
+}
+
+func (f *Faults) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
+
+// Err is nil when there are no faults.
+func (f Faults) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// LoadSecrets reads the passwords from the files and environment variables
+// that may hold them. It is called by Validate's callers before Validate.
+func (c *Config) LoadSecrets(getenv func(string) string) error {
+	var faults Faults
+	for _, s := range []struct {
+		into *telemetry.Secret
+		file string
+		env  string
+	}{
+		{&c.Kafka.SASLPassword, c.Kafka.SASLPasswordFile, "MESHWORK_KAFKA_SASL_PASSWORD"},
+		{&c.Registry.Password, c.Registry.PasswordFile, "MESHWORK_REGISTRY_PASSWORD"},
+	} {
+		if s.file == "" {
+			*s.into = telemetry.Secret(getenv(s.env))
+			continue
+		}
+		b, err := os.ReadFile(s.file)
+		if err != nil {
+			faults.add("password file: %v", err)
+			continue
+		}
+		*s.into = telemetry.Secret(strings.TrimRight(string(b), "\r\n"))
+	}
+	return faults.Err()
+}
+
+// Validate returns all faults at once as Faults, nil when there are none.
+func (c *Config) Validate() error {
+	var f Faults
+	c.Kafka.validate(&f)
+	c.Registry.validate(&f)
+	if c.StateDir == "" {
+		f.add("--state-dir is empty: name a folder that survives restarts")
+	}
+	if strings.ContainsAny(c.InstanceID, "/\\ \t\n") || len(c.InstanceID) > 100 {
+		f.add("--instance-id %q: want at most 100 characters without spaces or slashes", c.InstanceID)
+	}
+	if _, _, err := net.SplitHostPort(c.HTTPListen); err != nil {
+		f.add("--http-listen %q: want host:port", c.HTTPListen)
+	}
+	if c.CommitInterval < time.Millisecond || c.CommitInterval > 30*time.Second {
+		f.add("--commit-interval %s: want 1ms to 30s, below the transaction timeout of 40s", c.CommitInterval)
+	}
+	if c.Workers < 0 {
+		f.add("--workers %d: want 0 or more", c.Workers)
+	}
+	if c.ShutdownTimeout <= 0 {
+		f.add("--shutdown-timeout %s: want more than 0", c.ShutdownTimeout)
+	}
+	if _, err := telemetry.NewLogger(c.Log.Telemetry()); err != nil {
+		f.add("%v", err)
+	}
+	return f.Err()
+}
+
+// Telemetry is c as package telemetry takes it.
+func (c LogConfig) Telemetry() telemetry.LogConfig {
+	return telemetry.LogConfig{Level: c.Level, Format: c.Format}
+}
+
+func (k *KafkaConfig) validate(f *Faults) {
+	if len(k.Brokers) == 0 {
+		f.add("--kafka-brokers is empty: name at least one broker as host:port")
+	}
+	for _, b := range k.Brokers {
+		if _, _, err := net.SplitHostPort(b); err != nil {
+			f.add("--kafka-brokers %q: want host:port", b)
+		}
+	}
+	switch k.SASLMechanism {
+	case "":
+		if k.SASLUser != "" || k.SASLPassword != "" {
+			f.add("--kafka-sasl-user or a password is given without --kafka-sasl-mechanism")
+		}
+	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
+		if k.SASLUser == "" || k.SASLPassword == "" {
+			f.add("--kafka-sasl-mechanism %s needs --kafka-sasl-user and a password (--kafka-sasl-password-file or MESHWORK_KAFKA_SASL_PASSWORD)", k.SASLMechanism)
+		}
+	default:
+		f.add("--kafka-sasl-mechanism %q: want PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", k.SASLMechanism)
+	}
+	if !k.TLS && (k.TLSCA != "" || k.TLSCert != "" || k.TLSKey != "") {
+		f.add("TLS files are given without --kafka-tls")
+	}
+	if (k.TLSCert == "") != (k.TLSKey == "") {
+		f.add("--kafka-tls-cert and --kafka-tls-key go together")
+	}
+	if k.TLS {
+		if _, err := k.tls(); err != nil {
+			f.add("%v", err)
+		}
+	}
+}
+
+func (k *KafkaConfig) tls() (*tls.Config, error) {
+	if !k.TLS {
+		return nil, nil //nolint:nilnil // no TLS is a valid answer
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if k.TLSCA != "" {
+		pem, err := os.ReadFile(k.TLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("--kafka-tls-ca: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--kafka-tls-ca %s: no certificate in it", k.TLSCA)
+		}
+	}
+	if k.TLSCert != "" && k.TLSKey != "" {
+		cert, err := tls.LoadX509KeyPair(k.TLSCert, k.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("--kafka-tls-cert: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	return cfg, nil
+}
+
+func (r *RegistryConfig) validate(f *Faults) {
+	if len(r.URLs) == 0 {
+		f.add("--registry-url is empty: name at least one registry as http://host:port")
+	}
+	for _, s := range r.URLs {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			f.add("--registry-url %q: want http://host:port or https://host:port", telemetry.RedactText(s))
+		}
+	}
+	if r.User == "" && r.Password != "" {
+		f.add("a registry password is given without --registry-user")
+	}
+}
+
+// Client makes the Kafka client that the configuration describes. It does not
+// connect.
+func (k *KafkaConfig) Client(clientID string, log *zap.Logger) (*kafka.Client, error) {
+	t, err := k.tls()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kafka.NewClient(kafka.Config{
+		Brokers: k.Brokers, ClientID: clientID, TLS: t, Log: log,
+		SASL: kafka.SASL{Mechanism: k.SASLMechanism, User: k.SASLUser, Password: string(k.SASLPassword)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the Kafka client: %w", err)
+	}
+	return cl, nil
+}
+
+// Client makes the registry client that the configuration describes. It does
+// not connect.
+func (r *RegistryConfig) Client(log *zap.Logger) (*registry.Client, error) {
+	opts := []registry.Option{registry.WithLog(log)}
+	if r.User != "" {
+		opts = append(opts, registry.WithBasicAuth(r.User, string(r.Password)))
+	}
+	cl, err := registry.NewClient(r.URLs, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("making the registry client: %w", err)
+	}
+	return cl, nil
+}
+
+// Fields is the effective configuration for one log line; secrets are
+// redacted.
+func (c *Config) Fields() []zap.Field {
+	urls := make([]string, len(c.Registry.URLs))
+	for i, u := range c.Registry.URLs {
+		urls[i] = telemetry.RedactText(u)
+	}
+	return []zap.Field{
+		zap.Strings("kafka_brokers", c.Kafka.Brokers), zap.Bool("kafka_tls", c.Kafka.TLS),
+		zap.String("kafka_sasl", strings.TrimSpace(c.Kafka.SASLMechanism+" "+c.Kafka.SASLUser)),
+		zap.Strings("registry_urls", urls), zap.String("state_dir", c.StateDir), zap.String("instance_id", c.InstanceID),
+		zap.String("http_listen", c.HTTPListen), zap.Duration("commit_interval", c.CommitInterval),
+		zap.Bool("create_topics", c.CreateTopics), zap.Int("workers", c.Workers),
+		zap.Duration("shutdown_timeout", c.ShutdownTimeout), zap.String("log_level", c.Log.Level),
+	}
+}
+
+// errInUse is the cause of listen errors on a port that is taken.
+var errInUse = errors.New("another process uses that address: stop it, or choose another with")

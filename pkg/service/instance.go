@@ -1,0 +1,47 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"meshwork.dev/pkg/event"
+)
+
+// instanceFile holds the instance id inside the state folder.
+const instanceFile = "instance-id"
+
+// Instance returns the id under which this process joins its consumer groups:
+// the one given, else the one kept in the state folder, else a new one that is
+// kept there. A process that comes back under its old id takes its partitions
+// over at once.
+func Instance(stateDir, given string) (string, error) {
+	if err := os.MkdirAll(stateDir, 0o750); err != nil {
+		return "", fmt.Errorf("creating the state folder: %w", err)
+	}
+	if given != "" {
+		return given, nil
+	}
+	path := filepath.Join(stateDir, instanceFile)
+	b, err := os.ReadFile(path)
+	if err == nil {
+		if id := strings.TrimSpace(string(b)); id != "" {
+			return id, nil
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("reading the instance id: %w", err)
+	}
+	id := event.New(time.Now()).String()
+	// Written beside and renamed, so that a crash cannot leave half an id.
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, []byte(id+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keeping the instance id: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return "", fmt.Errorf("keeping the instance id: %w", err)
+	}
+	return id, nil
+}

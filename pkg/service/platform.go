@@ -1,0 +1,204 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/registry"
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/pkg/telemetry"
+)
+
+// Platform is what the services of one process share. Open makes it, Run runs
+// services on it, Close gives everything back.
+type Platform struct {
+	Config   Config
+	Log      *zap.Logger
+	Kafka    *kafka.Client
+	Registry *registry.Client
+	Metrics  *telemetry.Metrics
+	Gatherer *prometheus.Registry
+	Health   *telemetry.Health
+	Server   *Server
+
+	engine engine
+	stops  []namedStop
+}
+
+type namedStop struct {
+	name string
+	stop func() error
+}
+
+// readyWait is how long Open waits for the brokers and the registry to answer
+// before it goes on unready: at a rollout they may come up later than us.
+const readyWait = 10 * time.Second
+
+// Open checks the configuration, makes the clients and opens the HTTP address.
+// It does not wait for Kafka: Run does.
+func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (*Platform, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	id, err := Instance(cfg.StateDir, cfg.InstanceID)
+	if err != nil {
+		return nil, err
+	}
+	cfg.InstanceID = id
+	p := &Platform{Config: cfg, Log: log, Gatherer: prometheus.NewRegistry(), Health: telemetry.NewHealth()}
+	p.Gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.Metrics = telemetry.NewMetrics(p.Gatherer)
+	p.Health.Wait("start", "starting")
+	if p.Server, err = Listen(ctx, cfg.HTTPListen, p.Gatherer, p.Health, log); err != nil {
+		return nil, err
+	}
+	if p.Kafka, err = cfg.Kafka.Client("meshwork-"+name, log.Named("kafka")); err != nil {
+		return nil, errors.Join(err, p.Server.Stop(ctx))
+	}
+	if p.Registry, err = cfg.Registry.Client(log.Named("registry")); err != nil {
+		p.Kafka.Close()
+		return nil, errors.Join(err, p.Server.Stop(ctx))
+	}
+	return p, nil
+}
+
+// Status is the state of the products that run here; zero before Run.
+func (p *Platform) Status() Status {
+	if p.engine == nil {
+		return Status{}
+	}
+	return p.engine.status()
+}
+
+// Prepare builds the products of the services and mounts their routes. Run
+// calls it when it has not been called.
+func (p *Platform) Prepare(services ...Definition) error {
+	var products []stream.Definition
+	for _, s := range services {
+		p.Metrics.SetBuild(s.Name, telemetry.ReadBuild())
+		p.Metrics.SetReady(s.Name, false)
+		if s.Products != nil {
+			defs, err := s.Products(&p.Config)
+			if err != nil {
+				return fmt.Errorf("service %s: %w", s.Name, err)
+			}
+			products = append(products, defs...)
+		}
+	}
+	e, err := newEngine(p, products)
+	if err != nil {
+		return err
+	}
+	p.engine = e
+	p.Server.Mux.HandleFunc("GET /describe", describe(products))
+	for _, s := range services {
+		if s.Routes == nil {
+			continue
+		}
+		deps := Deps{
+			Config: &p.Config, Kafka: p.Kafka, Registry: p.Registry, Metrics: p.Metrics, Health: p.Health,
+			Log: p.Log.Named(s.Name), OnStop: p.onStop,
+		}
+		if err := s.Routes(p.Server.Mux, deps); err != nil {
+			return fmt.Errorf("service %s: routes: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+func (p *Platform) onStop(name string, stop func() error) {
+	p.stops = append(p.stops, namedStop{name, stop})
+}
+
+// Reach waits until a broker and the registry answer, and returns why not when
+// they have not after a while.
+func (p *Platform) Reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	if err := p.Kafka.Ping(ctx); err != nil {
+		return fmt.Errorf("reaching Kafka at %v: %w", p.Config.Kafka.Brokers, err)
+	}
+	if err := p.Registry.Ping(ctx); err != nil {
+		return fmt.Errorf("reaching the schema registry: %w", err)
+	}
+	return nil
+}
+
+// Run runs the services until ctx ends or one of their products fails for
+// good. It returns after everything it started has ended: nil when ctx ended
+// and the stop was orderly.
+func (p *Platform) Run(ctx context.Context, services ...Definition) error {
+	if p.engine == nil {
+		if err := p.Prepare(services...); err != nil {
+			return err
+		}
+	}
+	p.Server.Start()
+	p.Log.Info("serving HTTP", zap.String("address", p.Server.Addr()))
+	p.Health.Hold("start")
+	watched := make(chan struct{})
+	watch, stopWatch := context.WithCancel(ctx)
+	go func() {
+		defer close(watched)
+		p.watchReady(watch, services)
+	}()
+	err := p.engine.run(ctx)
+	stopWatch()
+	<-watched
+	p.Health.Wait("start", "stopping")
+	for _, s := range services {
+		p.Metrics.SetReady(s.Name, false)
+	}
+	return err
+}
+
+// watchInterval is how often readiness is taken over from the engine.
+const watchInterval = 250 * time.Millisecond
+
+// watchReady takes the engine's state over into health and metrics.
+func (p *Platform) watchReady(ctx context.Context, services []Definition) {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	p.Health.Wait("products", "starting")
+	was := false
+	for {
+		if why := p.engine.unready(); why != "" {
+			p.Health.Wait("products", why)
+		} else {
+			p.Health.Hold("products")
+		}
+		ready := len(p.Health.Unready()) == 0
+		for _, s := range services {
+			p.Metrics.SetReady(s.Name, ready)
+		}
+		if ready && !was {
+			p.Log.Info("ready")
+		}
+		was = ready
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Close stops the HTTP server, then what services registered, then the
+// clients. It waits for requests under way until ctx is done.
+func (p *Platform) Close(ctx context.Context) error {
+	err := p.Server.Stop(ctx)
+	for i := len(p.stops) - 1; i >= 0; i-- {
+		if e := p.stops[i].stop(); e != nil {
+			err = errors.Join(err, fmt.Errorf("stopping %s: %w", p.stops[i].name, e))
+		}
+	}
+	p.Kafka.Close()
+	return err
+}
