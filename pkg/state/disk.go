@@ -1,4 +1,440 @@
 package state
 
-// OpenDisk opens the store kept in dir.
-func OpenDisk(dir string, opts Options) (Store, error) { return OpenMemory(dir, opts) }
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+// Restorer is implemented by stores that take in a changelog faster when told.
+type Restorer interface {
+	// Restoring switches the mode in which much is written and little read.
+	// A crash in it shows an older state than otherwise, at its own position.
+	// Switching off takes the time to put the keys in order.
+	Restoring(on bool) error
+}
+
+// Keys of the store's own in Pebble. Data keys carry a prefix, so that none can
+// be taken for the other.
+const (
+	metaKey    = "\x00"
+	dataPrefix = 0x01
+
+	unknownCount = -1
+
+	restoreMemTable = 64 << 20
+	maxIdleReads    = 16 << 20
+)
+
+// disk is the store on Pebble.
+type disk struct {
+	dir    string
+	opts   Options
+	unlock io.Closer
+	cache  *Cache
+	own    bool // the cache is this store's
+
+	mu sync.RWMutex // guards db against Stats while it is opened and closed
+	db *pebble.DB
+
+	restoring bool
+	pos       []byte
+	hasPos    bool
+	count     atomic.Int64
+	reads     Overlay // what was read or written since the last Apply
+	key, meta []byte
+	fault     *faults
+	closed    bool
+}
+
+// OpenDisk opens the Pebble store kept in dir, which is created if missing and
+// must not be shared with anything else.
+//
+// Memory is bounded by the cache; give many stores one Options.Cache. Values
+// read are held until the next Apply. Apply reads each key it has not read
+// before, to keep Len exact; keys that were read or are in the cache cost
+// little.
+//
+// Killing the process loses the last batches, at most some 32 KiB of them; a
+// loss of power, those since the last Sync or flush of a memtable. Open returns
+// the state before them with its position.
+//
+// When a write fails (a full disk, an I/O error) Apply returns the error and
+// does not apply; the store then refuses every further Apply and is to be
+// closed and opened again. Damaged tables are found when they are read: see
+// Store.Err.
+//
+// Errors: ErrLocked if the directory is open elsewhere, ErrCorrupt if its files
+// are damaged.
+func OpenDisk(dir string, opts Options) (Store, error) {
+	opts = opts.withDefaults()
+	if err := opts.fs.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("opening state in %s: %w", dir, err)
+	}
+	unlock, err := lockDir(opts.fs, dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening state in %s: %w", dir, err)
+	}
+	d := &disk{dir: dir, opts: opts, unlock: unlock, cache: opts.Cache, fault: &faults{}}
+	if d.cache == nil {
+		d.cache, d.own = NewCache(8<<20, 100), true
+	}
+	if err := d.open(); err != nil {
+		err = fmt.Errorf("opening state in %s: %w", dir, err)
+		return nil, errors.Join(err, d.release())
+	}
+	return d, nil
+}
+
+func (d *disk) open() error {
+	o := &pebble.Options{
+		FS:                          d.opts.fs,
+		Cache:                       d.cache.blocks,
+		FileCache:                   d.cache.files,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                uint64(d.opts.MemTableBytes),
+		MemTableStopWritesThreshold: 4,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
+		Logger:                      d.fault,
+		EventListener: &pebble.EventListener{
+			BackgroundError: d.fault.background,
+			FlushEnd:        d.fault.flushed,
+		},
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	if d.restoring {
+		o.DisableWAL = true // flushed memtables alone make a prefix of the batches
+		o.MemTableSize = restoreMemTable
+		o.L0CompactionThreshold = 8
+		o.L0StopWritesThreshold = 64
+	}
+	// Pebble's files have a directory of their own beside our lock.
+	db, err := pebble.Open(d.opts.fs.PathJoin(d.dir, "pebble"), o)
+	if err != nil {
+		return openError(err)
+	}
+	d.mu.Lock()
+	d.db = db
+	d.mu.Unlock()
+	if err := d.readMeta(); err != nil {
+		return errors.Join(err, d.closeDB())
+	}
+	return nil
+}
+
+// openError tells damage from a system that refuses.
+func openError(err error) error {
+	var refused *fs.PathError
+	if errors.As(err, &refused) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
+func readError(err error) error {
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+func (d *disk) readMeta() error {
+	value, closer, err := d.db.Get([]byte(metaKey))
+	if errors.Is(err, pebble.ErrNotFound) {
+		d.count.Store(0)
+		d.hasPos = false
+		return nil
+	}
+	if err != nil {
+		return readError(err)
+	}
+	count, n := binary.Varint(value)
+	if n <= 0 {
+		return errors.Join(fmt.Errorf("%w: no position", ErrCorrupt), closer.Close())
+	}
+	pos, m := parsePosition(value[n:])
+	if m == 0 {
+		return errors.Join(fmt.Errorf("%w: no position", ErrCorrupt), closer.Close())
+	}
+	d.setPosition(pos)
+	d.count.Store(count)
+	if err := closer.Close(); err != nil {
+		return err
+	}
+	if count == unknownCount && !d.restoring { // stopped while restoring
+		return d.recount()
+	}
+	return nil
+}
+
+func (d *disk) recount() error {
+	n := int64(0)
+	err := d.Scan(nil, func(_, _ []byte) bool { n++; return true })
+	d.count.Store(n)
+	return err
+}
+
+func (d *disk) Get(key []byte) ([]byte, bool) {
+	if d.closed {
+		return nil, false
+	}
+	if value, deleted, ok := d.reads.Get(key); ok {
+		return value, !deleted
+	}
+	value, closer, err := d.db.Get(d.dataKey(key))
+	if err != nil {
+		if !errors.Is(err, pebble.ErrNotFound) {
+			d.fault.record(fmt.Errorf("reading state: %w", readError(err)))
+			return nil, false
+		}
+		d.reads.Delete(key)
+		return nil, false
+	}
+	d.reads.Put(key, value)
+	if err := closer.Close(); err != nil {
+		d.fault.record(err)
+	}
+	value, deleted, _ := d.reads.Get(key)
+	return value, !deleted
+}
+
+// has reports whether key is present, at the present place in a batch.
+func (d *disk) has(key []byte) (bool, error) {
+	if _, deleted, ok := d.reads.Get(key); ok {
+		return !deleted, nil
+	}
+	_, closer, err := d.db.Get(d.dataKey(key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, readError(err)
+	}
+	return true, closer.Close()
+}
+
+func (d *disk) dataKey(key []byte) []byte {
+	d.key = append(append(d.key[:0], dataPrefix), key...)
+	return d.key
+}
+
+func (d *disk) Apply(b *Batch, pos []byte) error {
+	if d.closed {
+		return ErrClosed
+	}
+	if err := d.fault.get(); err != nil {
+		return err
+	}
+	if err := b.check(); err != nil {
+		return err
+	}
+	count, err := d.stage(b, pos)
+	if err != nil {
+		return err
+	}
+	d.count.Store(count)
+	d.setPosition(pos)
+	return nil
+}
+
+// stage writes b and pos and returns the new number of keys.
+func (d *disk) stage(b *Batch, pos []byte) (count int64, err error) {
+	defer d.forgetReads()
+	batch := d.db.NewBatchWithSize(len(b.buf) + 8*b.n + 256)
+	defer func() { err = errors.Join(err, batch.Close()) }()
+	count = d.count.Load()
+	for rest := b.buf; len(rest) > 0; {
+		c, n := parseChange(rest)
+		if n == 0 {
+			return 0, ErrCorrupt
+		}
+		rest = rest[n:]
+		if !d.restoring {
+			had, err := d.has(c.key)
+			if err != nil {
+				return 0, err
+			}
+			switch {
+			case c.deleted && had:
+				count--
+				d.reads.Delete(c.key)
+			case c.deleted:
+				continue // no tombstone for what is not there
+			case !had:
+				count++
+				d.reads.Put(c.key, nil)
+			}
+		}
+		if c.deleted {
+			err = batch.Delete(d.dataKey(c.key), nil)
+		} else {
+			err = batch.Set(d.dataKey(c.key), c.value, nil)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("writing state: %w", err)
+		}
+	}
+	if d.restoring {
+		count = unknownCount
+	}
+	d.meta = appendPosition(binary.AppendVarint(d.meta[:0], count), pos)
+	if err := batch.Set([]byte(metaKey), d.meta, nil); err != nil {
+		return 0, fmt.Errorf("writing state: %w", err)
+	}
+	if err := batch.Commit(pebble.NoSync); err != nil {
+		return 0, fmt.Errorf("writing state: %w", err)
+	}
+	return count, d.fault.get()
+}
+
+// forgetReads ends the validity of the slices Get has returned.
+func (d *disk) forgetReads() {
+	if d.reads.Bytes() > maxIdleReads {
+		d.reads = Overlay{}
+		return
+	}
+	d.reads.Reset()
+}
+
+func (d *disk) setPosition(pos []byte) {
+	d.hasPos = pos != nil
+	d.pos = append(d.pos[:0], pos...)
+}
+
+func (d *disk) Position() []byte {
+	switch {
+	case !d.hasPos:
+		return nil
+	case d.pos == nil:
+		return []byte{}
+	}
+	return slices.Clip(d.pos)
+}
+
+func (d *disk) Scan(prefix []byte, fn func(key, value []byte) bool) (err error) {
+	if d.closed {
+		return ErrClosed
+	}
+	lower := append([]byte{dataPrefix}, prefix...)
+	it, err := d.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: successor(lower)})
+	if err != nil {
+		return readError(err)
+	}
+	defer func() {
+		if err = errors.Join(err, it.Close()); err != nil {
+			err = readError(err)
+			d.fault.record(err)
+		}
+	}()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if !fn(it.Key()[1:], value) {
+			return nil
+		}
+	}
+	return it.Error()
+}
+
+// successor returns the least key above all that start with prefix, whose first
+// byte is dataPrefix.
+func successor(prefix []byte) []byte {
+	up := slices.Clone(prefix)
+	for up[len(up)-1] == 0xff {
+		up = up[:len(up)-1]
+	}
+	up[len(up)-1]++
+	return up
+}
+
+func (d *disk) Len() int { return int(max(d.count.Load(), 0)) }
+
+func (d *disk) Bytes() int64 { return d.Stats().LiveBytes }
+
+func (d *disk) Err() error { return d.fault.get() }
+
+func (d *disk) Sync() error {
+	if d.closed {
+		return ErrClosed
+	}
+	if err := d.fault.get(); err != nil {
+		return err
+	}
+	if d.restoring {
+		return errors.Join(d.db.Flush(), d.fault.get())
+	}
+	return errors.Join(d.db.LogData(nil, pebble.Sync), d.fault.get())
+}
+
+// Restoring implements Restorer.
+func (d *disk) Restoring(on bool) error {
+	if d.closed {
+		return ErrClosed
+	}
+	if on == d.restoring {
+		return nil
+	}
+	if err := errors.Join(d.Sync(), d.closeDB()); err != nil {
+		return err
+	}
+	d.restoring = on
+	d.forgetReads()
+	return d.open()
+}
+
+func (d *disk) closeDB() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.db == nil {
+		return nil
+	}
+	err := d.db.Close()
+	d.db = nil
+	return err
+}
+
+func (d *disk) Stats() Stats {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	s := Stats{Keys: max(d.count.Load(), 0), Err: d.fault.any()}
+	if d.db == nil {
+		return s
+	}
+	m := d.db.Metrics()
+	s.LiveBytes = int64(m.DiskSpaceUsage())
+	s.ArenaBytes = int64(m.MemTable.Size)
+	s.LogBytes = int64(m.WAL.Size)
+	s.SnapshotBytes = s.LiveBytes - int64(m.WAL.Size)
+	return s
+}
+
+func (d *disk) Close() error {
+	if d.closed {
+		return nil
+	}
+	var err error
+	if d.fault.get() == nil {
+		err = d.Sync()
+	}
+	d.closed = true
+	return errors.Join(err, d.closeDB(), d.release())
+}
+
+func (d *disk) release() error {
+	if d.own {
+		d.cache.Close()
+	}
+	return d.unlock.Close()
+}

@@ -35,7 +35,7 @@ type Store interface {
 	// until it returns.
 	Scan(prefix []byte, fn func(key, value []byte) bool) error
 
-	// Len returns the number of keys: exact in memory, an estimate on disk.
+	// Len returns the number of keys; 0 while a Restorer is restoring.
 	Len() int
 
 	// Bytes returns the bytes of all keys and values: exact in memory, the size
@@ -60,10 +60,10 @@ type Store interface {
 
 // Stats are measurements of one store.
 type Stats struct {
-	Keys      int64 // number of keys; an estimate on disk
-	LiveBytes int64 // bytes of keys and values
+	Keys      int64 // number of keys
+	LiveBytes int64 // bytes of keys and values (Memory), of files (Disk)
 
-	ArenaBytes int64 // memory reserved for records (Memory), memtables and cache in use (Disk)
+	ArenaBytes int64 // memory reserved for records (Memory), memtables (Disk)
 	IndexBytes int64 // memory reserved for the index (Memory)
 
 	LogBytes      int64         // bytes a restart has to replay after the snapshot
