@@ -63,3 +63,19 @@ type configBody struct {
 type modeBody struct {
 	Mode string `json:"mode"`
 }
+
+type subjectVersionBody struct {
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+}
+
+// byIDBody is a schema asked for by id: without the subjects that have it.
+type byIDBody struct {
+	Type       string          `json:"schemaType,omitempty"`
+	Schema     string          `json:"schema"`
+	References []Reference     `json:"references,omitempty"`
+	Metadata   json.RawMessage `json:"metadata,omitempty"`
+	RuleSet    json.RawMessage `json:"ruleSet,omitempty"`
+	GUID       string          `json:"guid,omitempty"`
+	MaxID      int             `json:"maxId,omitempty"`
+}
