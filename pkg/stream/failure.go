@@ -1,0 +1,144 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/telemetry"
+)
+
+// Headers of a dead letter. Its key and value are those of the record, byte for
+// byte, and the record's own headers come first.
+const (
+	DLQProduct   = "mw-dlq-product"
+	DLQTopic     = "mw-dlq-topic"
+	DLQPartition = "mw-dlq-partition"
+	DLQOffset    = "mw-dlq-offset"
+	DLQTime      = "mw-dlq-timestamp" // event time, RFC 3339
+	DLQReason    = "mw-dlq-reason"    // decode, schema_unknown, validation, handler, poison or late
+	DLQError     = "mw-dlq-error"
+	DLQAttempts  = "mw-dlq-attempts"
+	DLQTimer     = "mw-dlq-timer" // the timer's stored key, where no record but a timer failed
+)
+
+const (
+	registryBackoff = time.Second
+	maxErrorText    = 2048
+)
+
+// failure does what the policy says about the record at hand.
+func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
+	var (
+		f       *fatal
+		bad     *undecodable
+		refused *rejected
+		crashed *panicked
+	)
+	final, reason := false, telemetry.ReasonHandler
+	switch {
+	case errors.As(err, &f):
+		return Done, t.stopped(r, err)
+	case avro.IsRetriable(err):
+		// The registry cannot be asked: nothing is wrong with the record.
+		t.attempts++
+		t.count(telemetry.OutcomeRetried)
+		t.retryAt = t.cfg.Now().Add(registryBackoff)
+		return Wait, nil
+	case errors.Is(err, ErrLate):
+		final, reason = true, telemetry.ReasonLate
+	case errors.As(err, &bad):
+		final, reason = true, telemetry.ReasonDecode
+		if errors.Is(err, avro.ErrUnknownSchema) {
+			// A schema may be registered a moment after its first record is read elsewhere.
+			final, reason = false, telemetry.ReasonSchemaUnknown
+		}
+	case errors.As(err, &refused):
+		final, reason = true, telemetry.ReasonValidation
+	case errors.As(err, &crashed):
+		reason = telemetry.ReasonPoison
+	}
+	t.attempts++
+	if !final && t.attempts <= t.def.policy.retries {
+		t.count(telemetry.OutcomeRetried)
+		t.retryAt = t.cfg.Now().Add(t.def.policy.wait(t.attempts))
+		return Wait, nil
+	}
+	if t.def.policy.stop {
+		return Done, t.stopped(r, err)
+	}
+	if reason == telemetry.ReasonLate {
+		t.count(telemetry.OutcomeDeadLettered)
+	} else {
+		t.count(telemetry.OutcomeDeadLettered)
+	}
+	t.deadLetter(r, reason, err, sink)
+	t.attempts = 0
+	return Done, nil
+}
+
+func (t *Task) stopped(r *kafka.Record, err error) error {
+	if r == nil {
+		return fmt.Errorf("product %s, partition %d, timer: %w", t.def.name, t.p, err)
+	}
+	return fmt.Errorf("product %s, %s/%d at offset %d: %w", t.def.name, t.def.inputs[t.org.input].info.Name, t.p, r.Offset, err)
+}
+
+func (t *Task) deadLetter(r *kafka.Record, reason telemetry.Reason, err error, sink Sink) {
+	text := err.Error()
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText]
+	}
+	var (
+		h     []byte
+		n     int
+		out   = t.def.outDLQ
+		topic = t.def.out.Name
+		key   []byte
+		value []byte
+	)
+	header := func(k, v string) { h, n = kafka.AppendHeader(h, k, []byte(v)), n+1 }
+	if r != nil {
+		in := t.def.inputs[t.org.input]
+		out, topic, key, value = in.dlq, in.info.Name, r.Key, r.Value
+		raw, count := r.RawHeaders()
+		h, n = append(h, raw...), count
+		t.counts[t.org.input].Reasons[reason]++
+	}
+	header(DLQProduct, t.def.name)
+	header(DLQTopic, topic)
+	header(DLQPartition, strconv.Itoa(int(t.p)))
+	header(DLQTime, time.UnixMilli(t.org.ts).UTC().Format(time.RFC3339Nano))
+	header(DLQReason, reason.String())
+	header(DLQError, text)
+	header(DLQAttempts, strconv.Itoa(t.attempts))
+	if r != nil {
+		header(DLQOffset, strconv.FormatInt(r.Offset, 10))
+	} else {
+		// The timer is gone with its failure: its entry is removed here, as the rolled back reaction would have.
+		key = []byte(t.event.topKey(t.wall, t.org.ts))
+		if len(key) > 0 {
+			t.cur.Delete(key)
+			header(DLQTimer, string(key))
+		}
+	}
+	partition := t.p
+	if p := t.outs[out].partitions; int(partition) >= p {
+		partition %= int32(p)
+	}
+	sink.Append(out, partition, t.cfg.Now().UnixMilli(), key, value, h, n)
+}
+
+// topKey is the key of the entry that is being fired: the first of the queue
+// whose head is due at that time.
+func (q dueQueue) topKey(other dueQueue, at int64) string {
+	for _, c := range [...]dueQueue{q, other} {
+		if len(c) > 0 && c[0].at == at {
+			return c[0].key
+		}
+	}
+	return ""
+}

@@ -1,0 +1,47 @@
+package stream
+
+// pending gathers what one reaction does. It is carried out when the reaction
+// has succeeded and forgotten when it has failed, so a failed record leaves no
+// trace. Everything lies in one buffer that is reused from record to record.
+type pending struct {
+	buf []byte
+	ops []op
+}
+
+type op struct {
+	out        int32 // -1: a change of state
+	partition  int32
+	key, value int32 // offsets: key is buf[key:value], value is buf[value:end]
+	end        int32
+	gone       bool // deletion or tombstone
+	ts         int64
+}
+
+func (p *pending) reset() { p.buf, p.ops = p.buf[:0], p.ops[:0] }
+
+func (p *pending) add(out int, partition int32, ts int64, key, value []byte, gone bool) {
+	o := op{out: int32(out), partition: partition, ts: ts, gone: gone, key: int32(len(p.buf))}
+	p.buf = append(p.buf, key...)
+	o.value = int32(len(p.buf))
+	p.buf = append(p.buf, value...)
+	o.end = int32(len(p.buf))
+	p.ops = append(p.ops, o)
+}
+
+func (p *pending) put(key, value []byte) { p.add(-1, 0, 0, key, value, false) }
+
+func (p *pending) delete(key []byte) { p.add(-1, 0, 0, key, nil, true) }
+
+func (p *pending) emit(out int, partition int32, ts int64, key, value []byte, gone bool) {
+	p.add(out, partition, ts, key, value, gone)
+}
+
+// get is the newest change of state of key by this reaction.
+func (p *pending) get(key []byte) (value []byte, deleted, ok bool) {
+	for i := len(p.ops) - 1; i >= 0; i-- {
+		if o := &p.ops[i]; o.out < 0 && string(p.buf[o.key:o.value]) == string(key) {
+			return p.buf[o.value:o.end:o.end], o.gone, true
+		}
+	}
+	return nil, false, false
+}

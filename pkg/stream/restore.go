@@ -1,0 +1,56 @@
+package stream
+
+import "fmt"
+
+// Restore takes over a record of a changelog of the task's partition: out is
+// its index in Outputs. Records of other outputs are ignored. Call RestoreFlush
+// with the position reached and Restored when all have been taken over.
+func (t *Task) Restore(out int, key, value []byte) error {
+	var own bool
+	switch {
+	case out == t.def.side:
+	case out == 0 && t.def.ownChangelog:
+		own = true
+	default:
+		return nil
+	}
+	t.tmp = restoreKey(t.tmp[:0], own, key)
+	return t.restore(t.tmp, value)
+}
+
+// RestoreJoin takes over a record of a joined topic: input is its index in
+// Inputs.
+func (t *Task) RestoreJoin(input int, key, value []byte) error {
+	j := t.def.inputs[input].join
+	if j < 0 {
+		return nil
+	}
+	t.tmp = append(append(t.tmp[:0], t.joins[j].prefix...), key...)
+	return t.restore(t.tmp, value)
+}
+
+const restoreBatch = 1 << 20
+
+func (t *Task) restore(key, value []byte) error {
+	if value == nil {
+		t.batch.Delete(key)
+	} else {
+		t.batch.Put(key, value)
+	}
+	if t.batch.Bytes() >= restoreBatch {
+		return t.RestoreFlush(t.store.Position())
+	}
+	return nil
+}
+
+// RestoreFlush applies what has been restored so far, with the position that
+// goes with it.
+func (t *Task) RestoreFlush(position []byte) error {
+	position = append([]byte(nil), position...)
+	err := t.store.Apply(&t.batch, position)
+	t.batch.Reset()
+	if err != nil {
+		return fmt.Errorf("restore task %d of %s: %w", t.p, t.def.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,519 @@
+package stream
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/event"
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/state"
+	"meshwork.dev/pkg/telemetry"
+	"meshwork.dev/schemas"
+)
+
+// Outcome is what became of a call into a task.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Done  Outcome = iota // finished
+	Again                // call again with the same record; there is more to do, a commit may come between
+	Wait                 // call again with the same record, not before Task.RetryAt
+)
+
+// Sink takes what a task publishes, in order. The slices are valid during the
+// call. out is an index of Task.Outputs. A value of nil is a tombstone.
+type Sink interface {
+	Append(out int, partition int32, ts int64, key, value, headers []byte, headerCount int)
+}
+
+// TaskConfig is what a task needs from its surroundings.
+type TaskConfig struct {
+	Partition  int32
+	Store      state.Store
+	Schemas    avro.SchemaSource        // the schemas of inputs
+	SchemaID   func(topic string) int32 // the id that a topic's contract is registered under
+	Partitions func(topic string) int   // the partitions an output has
+	View       func(topic string) View  // the copy of a Lookup topic; may be nil without Lookup tables
+	Now        func() time.Time         // the time of day
+	Decoders   *Decoders                // shared by the tasks of a process; nil for its own
+}
+
+// Task is one partition of a product: the engine without Kafka. It is a state
+// machine without goroutines: records go in by Process, what it publishes comes
+// out through a Sink, and its changes of state wait in an overlay until
+// Committed. Not safe for concurrent use.
+type Task struct {
+	def   *definition
+	cfg   TaskConfig
+	p     int32
+	store state.Store
+	exec  executor
+
+	cur, sealed *state.Overlay // the open transaction's changes; those of the one being committed
+	isSealed    bool
+	batch       state.Batch
+
+	inputs  []taskInput
+	outs    []taskOutput
+	joins   []taskTable
+	lookups []taskTable
+
+	event, wall           dueQueue
+	popped, sealedPopped  []due
+	clock, savedClock     int64
+	pend                  pending
+	org                   current
+	sticky                error
+	attempts              int
+	retryAt               time.Time
+	kbuf, vbuf, hbuf, tmp []byte
+	counts, sealedCounts  []Counts
+}
+
+// current is the record or timer at hand.
+type current struct {
+	input  int // -1 for a timer
+	offset int64
+	ts     int64
+	source uint64
+	n      int // identities given out
+	trace  event.Trace
+	skip   bool // nothing to do with it
+	late   bool // no window was open for it
+}
+
+type taskInput struct {
+	handlers []handler
+	source   uint64
+}
+
+type taskOutput struct {
+	head       [avro.HeaderLen]byte
+	partitions int
+	tmpl       *event.Template
+	box        any
+}
+
+type taskTable struct {
+	prefix []byte
+	row    any
+	view   View
+}
+
+// Counts is how the records of one input ended, since the last commit.
+type Counts struct {
+	Outcomes [5]int // by telemetry.Outcome
+	Reasons  [6]int // dead letters by telemetry.Reason
+}
+
+// executor is a product's typed part for one task.
+type executor interface {
+	closeWindow(key []byte) error
+	fireTimer(name string, key []byte, at int64) error
+	publishChanged(sink Sink)
+}
+
+// handler is one reaction to one input, for one task.
+type handler interface{ handle(r *kafka.Record) error }
+
+// NewTask makes the task of one partition over its store.
+func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
+	def := d.definition()
+	if def.err != nil {
+		return nil, def.err
+	}
+	if cfg.Decoders == nil {
+		cfg.Decoders = &Decoders{}
+	}
+	t := &Task{
+		def: def, cfg: cfg, p: cfg.Partition, store: cfg.Store, clock: math.MinInt64, savedClock: math.MinInt64,
+		cur: &state.Overlay{}, sealed: &state.Overlay{},
+		inputs: make([]taskInput, len(def.inputs)), outs: make([]taskOutput, len(def.outputs)),
+		joins: make([]taskTable, len(def.joins)), lookups: make([]taskTable, len(def.lookups)),
+		counts: make([]Counts, len(def.inputs)), sealedCounts: make([]Counts, len(def.inputs)),
+	}
+	for i, in := range def.inputs {
+		t.inputs[i].source = event.Source(in.info.Name)
+	}
+	for i, o := range def.outputs {
+		t.outs[i].partitions = max(cfg.Partitions(o.info.Name), 1)
+		if !o.raw {
+			avro.AppendHeader(t.outs[i].head[:0], cfg.SchemaID(o.info.Name))
+			t.outs[i].tmpl = event.NewTemplate("/"+o.info.Owner+"/"+def.name, eventType(o.info.Name))
+		}
+	}
+	for i, j := range def.joins {
+		t.joins[i].prefix = joinPrefix(j.info)
+	}
+	for i, l := range def.lookups {
+		if t.lookups[i].view = cfg.View(l.info.Name); t.lookups[i].view == nil {
+			return nil, fmt.Errorf("product %s: no copy of %s", def.name, l.info.Name)
+		}
+	}
+	if err := def.newExec(t); err != nil {
+		return nil, err
+	}
+	return t, t.loadTimers()
+}
+
+// eventType is a topic's name without its visibility.
+func eventType(topic string) string {
+	for _, p := range [...]string{"pub.", "priv."} {
+		if len(topic) > len(p) && topic[:len(p)] == p {
+			return topic[len(p):]
+		}
+	}
+	return topic
+}
+
+func timerSource(product, key string) uint64 { return event.Source(product + "\x00" + key) }
+
+// Process handles one record of an input, an index of [Inputs]. An error stops
+// the product; every other failure has been dealt with by its policy.
+func (t *Task) Process(input int, r *kafka.Record, sink Sink) (Outcome, error) {
+	in := t.def.inputs[input]
+	if in.fold && t.def.usesClock && r.Timestamp > t.clock {
+		if t.event.next() <= r.Timestamp {
+			if out, err := t.fire(r.Timestamp, math.MinInt64, fireAtOnce, sink); out != Done || err != nil {
+				return out, err
+			}
+		}
+		t.clock = r.Timestamp
+	}
+	t.org = current{input: input, offset: r.Offset, ts: r.Timestamp, source: t.inputs[input].source}
+	if raw, _ := r.RawHeaders(); len(raw) > 0 && bytes.Contains(raw, traceName) {
+		if v, ok := r.Header(event.HeaderTraceParent); ok {
+			t.org.trace, _ = event.ParseTrace(v)
+		}
+	}
+	if in.join >= 0 {
+		t.joinRow(in.join, r)
+	}
+	return t.attempt(r, sink, nil)
+}
+
+var traceName = []byte(event.HeaderTraceParent)
+
+// fireAtOnce bounds the timers between two looks at the clock of the runner.
+const fireAtOnce = 4096
+
+// Advance moves event time and the time of day on and fires what is due.
+func (t *Task) Advance(event, wall time.Time, sink Sink) (Outcome, error) {
+	if !t.def.usesClock {
+		return Done, nil
+	}
+	out, err := t.fire(event.UnixMilli(), wall.UnixMilli(), fireAtOnce, sink)
+	if out == Done && err == nil && len(t.def.inputs) > 0 && t.clock != math.MinInt64 {
+		t.clock = max(t.clock, event.UnixMilli())
+	}
+	return out, err
+}
+
+// NextDue is when the next timer is due in event time and by the time of day;
+// ok says whether there is one.
+func (t *Task) NextDue() (event time.Time, eventOK bool, wall time.Time, wallOK bool) {
+	e, w := t.event.next(), t.wall.next()
+	return time.UnixMilli(e), e != math.MaxInt64, time.UnixMilli(w), w != math.MaxInt64
+}
+
+// Timers is the number of entries in the timer queues, stale ones included.
+func (t *Task) Timers() int { return len(t.event) + len(t.wall) }
+
+// Clock is the task's event time; ok is false before the first record, and in
+// products that do not use it.
+func (t *Task) Clock() (at time.Time, ok bool) {
+	return time.UnixMilli(t.clock), t.clock != math.MinInt64
+}
+
+// RetryAt is when a record that was answered with Wait may be tried again.
+func (t *Task) RetryAt() time.Time { return t.retryAt }
+
+// joinRow takes a joined table's change over. It cannot fail: an undecodable
+// row is noticed by whoever reads it.
+func (t *Task) joinRow(i int, r *kafka.Record) {
+	t.kbuf = append(append(t.kbuf[:0], t.joins[i].prefix...), r.Key...)
+	if r.Value == nil {
+		t.pend.delete(t.kbuf)
+	} else {
+		t.pend.put(t.kbuf, r.Value)
+	}
+}
+
+// attempt runs the reactions to the record at hand, or fn for a timer, and
+// carries out what they did or what the policy says.
+func (t *Task) attempt(r *kafka.Record, sink Sink, fn func() error) (Outcome, error) {
+	t.sticky = nil
+	err := t.call(r, fn)
+	if t.sticky != nil {
+		err = t.sticky
+	}
+	if err == nil {
+		t.flush(sink)
+		t.count(telemetry.OutcomeOK)
+		t.attempts = 0
+		return Done, nil
+	}
+	t.pend.reset()
+	var skip *skipped
+	if errors.As(err, &skip) {
+		t.attempts = 0
+		t.count(telemetry.OutcomeSkipped)
+		return Done, nil
+	}
+	return t.failure(r, err, sink)
+}
+
+func (t *Task) call(r *kafka.Record, fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w\n%s", &panicked{p}, debug.Stack())
+		}
+	}()
+	if fn != nil {
+		return fn()
+	}
+	for _, h := range t.inputs[t.org.input].handlers {
+		if err := h.handle(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Task) count(o telemetry.Outcome) {
+	if t.org.input < 0 {
+		return
+	}
+	if o == telemetry.OutcomeOK && t.org.skip {
+		o = telemetry.OutcomeSkipped
+	}
+	t.counts[t.org.input].Outcomes[o]++
+}
+
+// flush carries out what the reaction did.
+func (t *Task) flush(sink Sink) {
+	for i := range t.pend.ops {
+		o := &t.pend.ops[i]
+		key, value := t.pend.buf[o.key:o.value:o.value], t.pend.buf[o.value:o.end:o.end]
+		if o.out >= 0 {
+			if o.gone {
+				value = nil
+			}
+			t.publish(sink, int(o.out), o.partition, o.ts, key, value)
+			continue
+		}
+		if o.gone {
+			t.cur.Delete(key)
+			continue
+		}
+		t.cur.Put(key, value)
+		if isDue(key[0]) {
+			if at, ok := readTime(value); ok {
+				t.queue(key).push(due{at, string(key)})
+			}
+		}
+	}
+	t.pend.reset()
+}
+
+// publish sends a record with its envelope.
+func (t *Task) publish(sink Sink, out int, partition int32, ts int64, key, value []byte) {
+	var n int
+	id := t.nextID()
+	trace := t.org.trace
+	if trace.Valid() {
+		trace = trace.ChildOf(id)
+	}
+	t.hbuf, n = t.outs[out].tmpl.Append(t.hbuf[:0], id, time.UnixMilli(ts), trace)
+	sink.Append(out, partition, ts, key, value, t.hbuf, n)
+}
+
+func (t *Task) partitionFor(out int, key []byte) int32 {
+	return kafka.Partition(key, t.outs[out].partitions)
+}
+
+// get reads through the reaction's own changes, the open transaction, the one
+// being committed, and the store.
+func (t *Task) get(key []byte) ([]byte, bool) {
+	if len(t.pend.ops) > 0 {
+		if v, gone, ok := t.pend.get(key); ok {
+			return v, !gone
+		}
+	}
+	if v, gone, ok := t.cur.Get(key); ok {
+		return v, !gone
+	}
+	if t.isSealed {
+		if v, gone, ok := t.sealed.Get(key); ok {
+			return v, !gone
+		}
+	}
+	return t.store.Get(key)
+}
+
+// Dirty says whether there is anything to commit besides positions.
+func (t *Task) Dirty() bool { return t.cur.Len() > 0 }
+
+// PendingBytes is the size of the open transaction's changes.
+func (t *Task) PendingBytes() int { return t.cur.Bytes() }
+
+// Seal ends the transaction: it publishes what is published per transaction,
+// writes the changelog, and sets the changes aside until Committed or Rollback.
+// The next transaction may be begun meanwhile; it reads through them. At most
+// one transaction is sealed at a time.
+func (t *Task) Seal(sink Sink) error {
+	if err := t.store.Err(); err != nil {
+		return fmt.Errorf("task %d of %s: the state cannot be read: %w", t.p, t.def.name, err)
+	}
+	if t.def.usesClock && t.clock != t.savedClock && t.cur.Len() > 0 {
+		var b [8]byte
+		t.cur.Put([]byte{clockState}, appendTime(b[:0], t.clock))
+		t.savedClock = t.clock
+	}
+	if t.def.spec.Emit == OnCommit {
+		t.exec.publishChanged(sink)
+	}
+	if t.def.side >= 0 {
+		ts := t.cfg.Now().UnixMilli()
+		t.cur.Range(func(key, value []byte, deleted bool) bool {
+			if key[0] == joinRow || key[0] == rowState && t.def.ownChangelog {
+				return true
+			}
+			if deleted {
+				value = nil
+			} else if value == nil {
+				value = []byte{}
+			}
+			sink.Append(t.def.side, t.p, ts, key, value, nil, 0)
+			return true
+		})
+	}
+	t.cur, t.sealed = t.sealed, t.cur
+	t.isSealed = true
+	t.sealedPopped, t.popped = t.popped, t.sealedPopped[:0]
+	t.counts, t.sealedCounts = t.sealedCounts, t.counts
+	clear(t.counts)
+	return nil
+}
+
+// Committed takes the sealed transaction into the store, together with the
+// position, and returns how its records ended.
+func (t *Task) Committed(position []byte) ([]Counts, error) {
+	t.batch.Reset()
+	t.sealed.AppendTo(&t.batch)
+	err := t.store.Apply(&t.batch, position)
+	t.sealed.Reset()
+	t.isSealed = false
+	clear(t.sealedPopped)
+	t.sealedPopped = t.sealedPopped[:0]
+	if errors.Is(err, state.ErrNotPersisted) {
+		err = nil // readable; a restart replays more of the changelog. The store reports it in its Stats.
+	}
+	return t.sealedCounts, err
+}
+
+// Rollback forgets the sealed and the open transaction.
+func (t *Task) Rollback() {
+	for _, d := range slices.Concat(t.sealedPopped, t.popped) {
+		t.queue([]byte(d.key)).push(d)
+	}
+	t.popped, t.sealedPopped = t.popped[:0], t.sealedPopped[:0]
+	t.cur.Reset()
+	t.sealed.Reset()
+	t.isSealed = false
+	t.attempts = 0
+	clear(t.counts)
+	clear(t.sealedCounts)
+	t.clock = math.MinInt64
+	if v, ok := t.store.Get([]byte{clockState}); ok {
+		t.clock, _ = readTime(v)
+	}
+	t.savedClock = t.clock
+}
+
+// Restored tells the task that its store was changed from outside, by a
+// restore.
+func (t *Task) Restored() error {
+	if t.batch.Len() > 0 {
+		if err := t.RestoreFlush(t.store.Position()); err != nil {
+			return err
+		}
+	}
+	t.Rollback()
+	return t.loadTimers()
+}
+
+// RestoreKey is the store key of a changelog record: of the output topic (own)
+// or of the side changelog.
+func restoreKey(dst []byte, own bool, key []byte) []byte {
+	if own {
+		dst = append(dst, rowState)
+	}
+	return append(dst, key...)
+}
+
+// Input describes an input of a product's tasks.
+type Input struct {
+	Info     *schemas.Info
+	Ref      TopicRef
+	Join     bool // feeds a joined table
+	Internal bool // written by the product itself
+	Clock    bool // drives event time
+}
+
+// Inputs are the topics a product's tasks consume, in the order of Process.
+func Inputs(d Definition) []Input {
+	var all []Input
+	for _, in := range d.definition().inputs {
+		all = append(all, Input{in.info, in.ref, in.join >= 0, in.internal, in.fold})
+	}
+	return all
+}
+
+// Output describes what a product's tasks publish.
+type Output struct {
+	Info *schemas.Info
+	Ref  TopicRef // nil for changelogs and dead letters
+	Kind string   // table, event, re-keyed, changelog, dead letter
+}
+
+// Outputs are the topics a product's tasks publish, in the order of Sink.
+func Outputs(d Definition) []Output {
+	var all []Output
+	for _, o := range d.definition().outputs {
+		all = append(all, Output{o.info, o.ref, o.kind.String()})
+	}
+	return all
+}
+
+// Lookups are the topics a product's tasks need a full copy of.
+func Lookups(d Definition) []TopicRef {
+	var all []TopicRef
+	for _, l := range d.definition().lookups {
+		all = append(all, l.ref)
+	}
+	return all
+}
+
+// Name, Group and Err of a definition of any type.
+func Name(d Definition) string { return d.definition().name }
+
+// Group is the product's consumer group.
+func Group(d Definition) string { return d.definition().group }
+
+// Err is what is wrong with a definition.
+func Err(d Definition) error { return d.definition().err }
+
+func (t *Task) clockOrZero() int64 {
+	if t.clock == math.MinInt64 {
+		return t.cfg.Now().UnixMilli()
+	}
+	return t.clock
+}

@@ -1,0 +1,145 @@
+package stream
+
+import (
+	"container/heap"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// due is an entry of a timer queue. It only points at the store, where the key
+// holds the time it is due: an entry whose time is not the stored one is stale
+// and ignored, so a moved or cancelled timer need not be searched for.
+type due struct {
+	at  int64
+	key string
+}
+
+// dueQueue is ordered by time and then key, so that repetitions fire alike.
+type dueQueue []due
+
+func (q dueQueue) Len() int { return len(q) }
+func (q dueQueue) Less(i, j int) bool {
+	if q[i].at != q[j].at {
+		return q[i].at < q[j].at
+	}
+	return strings.Compare(q[i].key, q[j].key) < 0
+}
+func (q dueQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *dueQueue) Push(x any)   { *q = append(*q, x.(due)) } //nolint:forcetypeassert // only push below calls it
+func (q *dueQueue) Pop() any {
+	old := *q
+	n := len(old) - 1
+	x := old[n]
+	old[n] = due{}
+	*q = old[:n]
+	return x
+}
+
+func (q *dueQueue) push(d due) { heap.Push(q, d) }
+func (q *dueQueue) pop()       { heap.Pop(q) }
+
+// next is when the first entry is due; the largest time when there is none.
+func (q dueQueue) next() int64 {
+	if len(q) == 0 {
+		return math.MaxInt64
+	}
+	return q[0].at
+}
+
+func (t *Task) queue(key []byte) *dueQueue {
+	if key[0] == wallTimer {
+		return &t.wall
+	}
+	return &t.event
+}
+
+// setDue stores when key is due. The queue learns of it when the reaction has
+// succeeded: see flush.
+func (t *Task) setDue(key []byte, at int64) {
+	var b [8]byte
+	t.pend.put(key, appendTime(b[:0], at))
+}
+
+// isDue says whether keys of this namespace belong into a queue.
+func isDue(ns byte) bool {
+	return ns == eventTimer || ns == wallTimer || ns == closeTimer || ns == seenID
+}
+
+// loadTimers fills the queues from the store.
+func (t *Task) loadTimers() error {
+	t.event, t.wall = t.event[:0], t.wall[:0]
+	if !t.def.usesClock {
+		return nil
+	}
+	t.clock = math.MinInt64
+	if v, ok := t.store.Get([]byte{clockState}); ok {
+		t.clock, _ = readTime(v)
+	}
+	t.savedClock = t.clock
+	for _, ns := range [...]byte{eventTimer, wallTimer, closeTimer, seenID} {
+		err := t.store.Scan([]byte{ns}, func(key, value []byte) bool {
+			if at, ok := readTime(value); ok {
+				q := t.queue(key)
+				*q = append(*q, due{at, string(key)})
+			}
+			return true
+		})
+		if err != nil {
+			return fmt.Errorf("load timers of task %d: %w", t.p, err)
+		}
+	}
+	heap.Init(&t.event)
+	heap.Init(&t.wall)
+	return nil
+}
+
+// fire runs what is due up to the two times, at most limit entries. It returns
+// Done when nothing more is due.
+func (t *Task) fire(event, wall int64, limit int, sink Sink) (Outcome, error) {
+	for _, c := range [...]struct {
+		q     *dueQueue
+		until int64
+	}{{&t.event, event}, {&t.wall, wall}} {
+		for c.q.next() <= c.until {
+			if limit--; limit < 0 {
+				return Again, nil
+			}
+			d := (*c.q)[0]
+			v, ok := t.get([]byte(d.key))
+			if at, _ := readTime(v); !ok || at != d.at {
+				c.q.pop() // stale
+				continue
+			}
+			if out, err := t.fireOne(d, sink); out != Done || err != nil {
+				return out, err
+			}
+			c.q.pop()
+			t.popped = append(t.popped, d)
+		}
+	}
+	return Done, nil
+}
+
+func (t *Task) fireOne(d due, sink Sink) (Outcome, error) {
+	if d.key[0] != wallTimer {
+		t.clock = max(t.clock, d.at)
+	}
+	t.org = current{input: -1, ts: d.at, offset: d.at & (1<<48 - 1), source: timerSource(t.def.name, d.key)}
+	return t.attempt(nil, sink, func() error {
+		key := []byte(d.key)
+		t.pend.delete(key)
+		switch d.key[0] {
+		case seenID:
+			return nil
+		case closeTimer:
+			return t.exec.closeWindow(key[1:])
+		default:
+			name, rest, ok := cutText(key[1:])
+			if !ok {
+				return &fatal{fmt.Errorf("damaged timer %q", d.key)}
+			}
+			return t.exec.fireTimer(string(name), rest, d.at)
+		}
+	})
+}
