@@ -7,27 +7,12 @@ import (
 	"slices"
 )
 
-// AppendLong appends an int or a long: zig-zag, then seven bits to a byte.
+// AppendLong appends an int or a long: zig-zag, then seven bits to a byte. Small enough to be inlined.
 func AppendLong(dst []byte, v int64) []byte {
 	u := uint64(v<<1) ^ uint64(v>>63)
-	if u < 0x80 {
-		return append(dst, byte(u))
-	}
-	return appendLong(dst, u)
-}
-
-func appendLong(dst []byte, u uint64) []byte {
-	switch {
-	case u < 1<<14:
-		return append(dst, byte(u)|0x80, byte(u>>7))
-	case u < 1<<21:
-		return append(dst, byte(u)|0x80, byte(u>>7)|0x80, byte(u>>14))
-	case u < 1<<28:
-		return append(dst, byte(u)|0x80, byte(u>>7)|0x80, byte(u>>14)|0x80, byte(u>>21))
-	}
-	dst = append(dst, byte(u)|0x80, byte(u>>7)|0x80, byte(u>>14)|0x80, byte(u>>21)|0x80)
-	for u >>= 28; u >= 0x80; u >>= 7 {
+	for u >= 0x80 {
 		dst = append(dst, byte(u)|0x80)
+		u >>= 7
 	}
 	return append(dst, byte(u))
 }

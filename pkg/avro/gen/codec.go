@@ -184,6 +184,10 @@ func (e *emitter) readValue(expr string, s *schema.Schema, union string, depth i
 		e.p("if %s {", read)
 		e.p("%s.Valid = true", expr)
 		e.readValue(expr+".Value", opt, union, depth)
+		if opt.Kind == schema.Array || opt.Kind == schema.Map || opt.Kind == schema.Bytes && opt.Logical == "" {
+			// Present and empty must not look like absent in JSON.
+			e.p("if %s.Value == nil {\n%s.Value = %s{}\n}", expr, expr, goType(opt, union))
+		}
 		e.p("}")
 	}
 }

@@ -187,13 +187,15 @@ func (e *emitter) unionJSON(d *decl) {
 			e.p("if m == nil {\nv.Index = %d\nreturn nil\n}", i)
 		}
 	}
-	e.p("if len(m) == 1 {\nfor name, text := range m {\nswitch name {")
-	for i, b := range s.Branches {
-		if b.Kind != schema.Null {
-			e.p("case %q:\nv.Index = %d\nreturn json.Unmarshal(text, &v.%s)", b.TypeName(), i, branchName(b))
+	if len(s.Branches) > 1 || s.Branches[0].Kind != schema.Null {
+		e.p("if len(m) == 1 {\nfor name, text := range m {\nswitch name {")
+		for i, b := range s.Branches {
+			if b.Kind != schema.Null {
+				e.p("case %q:\nv.Index = %d\nreturn json.Unmarshal(text, &v.%s)", b.TypeName(), i, branchName(b))
+			}
 		}
+		e.p("}\n}\n}")
 	}
-	e.p("}\n}\n}")
 	e.p("return fmt.Errorf(\"%%s names no branch of %s\", text)", d.goName)
 	e.p("}\n")
 }
