@@ -76,7 +76,7 @@ func (c *Chunk) open() bool {
 	c.at++
 	payload := b.payload
 	if b.codec != CodecNone {
-		buf, err := inflate(payload, b.codec)
+		buf, err := inflate(payload, b.codec, maxInflated)
 		if err != nil {
 			c.fail(b.base, fmt.Errorf("batch of %s at offset %d: %w", c.TopicPartition, b.base, err))
 			return false

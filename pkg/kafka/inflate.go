@@ -17,11 +17,12 @@ import (
 // maxInflated bounds what one batch may unpack to. Memory is taken as output appears, never on a header's word.
 const maxInflated = 256 << 20
 
-var errTooMuch = fmt.Errorf("%w: a batch unpacks to more than %d MiB", ErrCorrupt, maxInflated>>20)
+var errTooMuch = fmt.Errorf("%w: the batch unpacks to too much", ErrCorrupt)
 
-// inflate unpacks src into a pooled buffer that the caller releases.
-func inflate(src []byte, codec Codec) (*buffer, error) {
-	out := getBuffer(min(4*len(src), 1<<20))
+// inflate unpacks src into a pooled buffer that the caller releases. More than limit bytes are an error.
+func inflate(src []byte, codec Codec, limit int) (*buffer, error) {
+	buf := getBuffer(min(4*len(src), 1<<20))
+	out := &output{b: buf.b, limit: limit}
 	var err error
 	switch codec {
 	case CodecGzip:
@@ -35,14 +36,15 @@ func inflate(src []byte, codec Codec) (*buffer, error) {
 	default:
 		err = fmt.Errorf("%w: compression %d", ErrUnsupported, codec)
 	}
+	buf.b = out.b
 	if err != nil {
-		out.release()
+		buf.release()
 		if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrCorrupt) {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %v: %w", ErrCorrupt, codec, err)
 	}
-	return out, nil
+	return buf, nil
 }
 
 // Decompressors are costly to make and hold no meaning between uses, hence shared by all clients.
@@ -55,16 +57,22 @@ var (
 	})
 )
 
-// more doubles the buffer's room.
-func (b *buffer) more() error {
-	if cap(b.b) >= maxInflated {
+// output is what has been unpacked, up to a limit.
+type output struct {
+	b     []byte
+	limit int
+}
+
+// more doubles the room.
+func (o *output) more() error {
+	if cap(o.b) >= o.limit {
 		return errTooMuch
 	}
-	b.b = reserve(b.b, min(max(2*cap(b.b), 4<<10), maxInflated)-len(b.b))
+	o.b = reserve(o.b, min(max(2*cap(o.b), 4<<10), o.limit)-len(o.b))
 	return nil
 }
 
-func readAll(out *buffer, r io.Reader) error {
+func readAll(out *output, r io.Reader) error {
 	for {
 		if len(out.b) == cap(out.b) {
 			if err := out.more(); err != nil {
@@ -82,7 +90,7 @@ func readAll(out *buffer, r io.Reader) error {
 	}
 }
 
-func inflateGzip(out *buffer, src []byte) error {
+func inflateGzip(out *output, src []byte) error {
 	in := bytes.NewReader(src)
 	r, _ := gzipReaders.Get().(*gzip.Reader)
 	var err error
@@ -98,18 +106,28 @@ func inflateGzip(out *buffer, src []byte) error {
 	return readAll(out, r)
 }
 
-// inflateZstd decodes into the room there is and, when it does not suffice, into more: only output that was really
-// produced buys memory, whatever size the frame claims.
-func inflateZstd(out *buffer, src []byte) error {
+// inflateZstd decodes into the room there is and, when it does not suffice, into more, but never into more than the
+// blocks at hand can fill: a frame's word about its size is not enough.
+func inflateZstd(out *output, src []byte) error {
 	dec, err := zstdDecoder()
 	if err != nil {
 		return err
+	}
+	most, exact := zstdBound(src)
+	if most < out.limit {
+		out.limit = most
+	}
+	if exact {
+		out.b = reserve(out.b, min(most, out.limit))
 	}
 	for {
 		b, err := dec.DecodeAll(src, out.b[:0:cap(out.b)])
 		switch {
 		case err == nil:
 			out.b = b
+			if len(b) > out.limit {
+				return errTooMuch
+			}
 			return nil
 		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
 			return err
@@ -121,8 +139,46 @@ func inflateZstd(out *buffer, src []byte) error {
 	}
 }
 
+// zstdBound is the most that the frames can unpack to, judged by their blocks, and whether they say it themselves.
+func zstdBound(src []byte) (most int, exact bool) {
+	const blockMax = 128 << 10
+	exact = true
+	for len(src) > 0 {
+		var h zstd.Header
+		if err := h.Decode(src); err != nil || h.Skippable || h.HeaderSize > len(src) {
+			return most + blockMax, false // damaged or rare: the decoder will tell
+		}
+		src = src[h.HeaderSize:]
+		blocks := 0
+		for last := false; !last; {
+			if len(src) < 3 {
+				return most + (blocks+1)*blockMax, false
+			}
+			v := int(src[0]) | int(src[1])<<8 | int(src[2])<<16
+			last = v&1 != 0
+			size := v >> 3
+			if v>>1&3 == 1 { // one byte, repeated
+				size = 1
+			}
+			blocks++
+			src = src[min(3+size, len(src)):]
+		}
+		n := blocks * blockMax
+		if !h.HasFCS {
+			exact = false
+		} else if h.FrameContentSize < uint64(n) {
+			n = int(h.FrameContentSize)
+		}
+		most += n
+		if h.HasCheckSum {
+			src = src[min(4, len(src)):]
+		}
+	}
+	return most, exact
+}
+
 // inflateSnappy reads the framing of snappy-java and, as other clients write it, one bare block.
-func inflateSnappy(out *buffer, src []byte) error {
+func inflateSnappy(out *output, src []byte) error {
 	if len(src) < len(xerialHead) || string(src[:len(xerialMagic)]) != xerialMagic {
 		return snappyBlock(out, src)
 	}
@@ -143,7 +199,7 @@ func inflateSnappy(out *buffer, src []byte) error {
 	return nil
 }
 
-func snappyBlock(out *buffer, src []byte) error {
+func snappyBlock(out *output, src []byte) error {
 	n, err := s2.DecodedLen(src)
 	if err != nil {
 		return err
@@ -152,7 +208,7 @@ func snappyBlock(out *buffer, src []byte) error {
 	if n > 64*len(src) {
 		return errors.New("impossible length")
 	}
-	if len(out.b)+n > maxInflated {
+	if len(out.b)+n > out.limit {
 		return errTooMuch
 	}
 	out.b = reserve(out.b, n)
@@ -167,7 +223,7 @@ func snappyBlock(out *buffer, src []byte) error {
 
 // inflateLZ4 walks the frame itself, for the library's reader copies through its own buffers. Frames whose blocks
 // refer to earlier ones are left to it.
-func inflateLZ4(out *buffer, src []byte) error {
+func inflateLZ4(out *output, src []byte) error {
 	if len(src) < 7 || binary.LittleEndian.Uint32(src) != lz4Magic {
 		return errors.New("not an LZ4 frame")
 	}
@@ -208,7 +264,7 @@ func inflateLZ4(out *buffer, src []byte) error {
 			at += 4
 		}
 		if stored {
-			if len(out.b)+n > maxInflated {
+			if len(out.b)+n > out.limit {
 				return errTooMuch
 			}
 			out.b = append(reserve(out.b, n), block...)
@@ -221,10 +277,10 @@ func inflateLZ4(out *buffer, src []byte) error {
 }
 
 // lz4OneBlock gives a block four times its size first, and more as long as that does not suffice.
-func lz4OneBlock(out *buffer, block []byte, blockMax int) error {
+func lz4OneBlock(out *output, block []byte, blockMax int) error {
 	room := min(blockMax, max(4*len(block), 4<<10))
 	for {
-		if len(out.b)+room > maxInflated {
+		if len(out.b)+room > out.limit {
 			return errTooMuch
 		}
 		out.b = reserve(out.b, room)
