@@ -1,0 +1,166 @@
+package orderprocessing
+
+import (
+	"errors"
+	"time"
+
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/orderproc"
+)
+
+// The timers of an order.
+const (
+	timerSchedule = "schedule" // give the sale its shipment slot
+	timerComplete = "complete" // the goods leave
+)
+
+// order is what a reaction about one order works with: its state, and its key.
+type order = *stream.Ctx[string, orderproc.Order]
+
+var errNoOrder = errors.New("the command names no order")
+
+// lifecycle holds the reactions of the Order product.
+type lifecycle struct{ rules Rules }
+
+// create takes in an order, or refuses it. Asking for the same order again changes nothing.
+func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
+	if cmd.OrderID == "" {
+		return stream.Reject(errNoOrder)
+	}
+	asked := newOrder(&cmd)
+	if c.Exists() && c.State.Status != orderproc.OrderStatusRefused {
+		if c.State.IdempotenceID == asked.IdempotenceID || sameOrder(&c.State, &asked) {
+			return nil
+		}
+		_, reason := next(c.State.Status, moveAccept)
+		refuse(c, "create-order", cmd.Identity.IdempotenceID, reason)
+		return nil
+	}
+	if c.Exists() && c.State.IdempotenceID == asked.IdempotenceID {
+		return nil // refused once, and sent again unchanged
+	}
+	asked.Revision = c.State.Revision
+	p := l.rules.check(&cmd)
+	if p != nil {
+		asked.Reason = schemas.Some(p.Error())
+		asked.Items = asked.Items[:min(len(asked.Items), maxItems)]
+		c.State = asked
+		return step(c, c.Time(), moveRefuse)
+	}
+	asked.Totals = total(asked.Items)
+	c.State = asked
+	return l.accepted(c, c.Time())
+}
+
+// accepted carries a new order as far as it goes at once.
+func (l lifecycle) accepted(c order, at time.Time) error {
+	c.State.AcceptedAt = schemas.Some(at)
+	if c.State.Kind == orderproc.OrderKindCancellation {
+		return credit(c, at)
+	}
+	c.State.ValidatedAt = schemas.Some(at)
+	if err := step(c, at, moveAccept, moveValidate); err != nil {
+		return err
+	}
+	stream.Emit(c, orderproc.OrderValidatedEvent, c.Key, validatedEvent(&c.State, at))
+	if c.State.Kind == orderproc.OrderKindSale {
+		c.Timer(timerSchedule, at.Add(l.rules.ScheduleAfter))
+		return nil
+	}
+	return complete(c, moveBook, at)
+}
+
+// credit books a credit note.
+func credit(c order, at time.Time) error {
+	if err := step(c, at, moveAccept, moveCredit); err != nil {
+		return err
+	}
+	c.State.CancelledAt = schemas.Some(at)
+	stream.Emit(c, orderproc.OrderCancelledEvent, c.Key,
+		cancelledEvent(&c.State, orderproc.CancelEffectCredited, c.State.IdempotenceID, at))
+	return nil
+}
+
+// schedule gives a sale its shipment slot.
+func (l lifecycle) schedule(c order, at time.Time) error {
+	if err := step(c, at, moveSchedule); err != nil {
+		return err
+	}
+	ship := at.Add(l.rules.CompleteAfter)
+	c.State.ScheduledAt, c.State.ShipAt = schemas.Some(at), schemas.Some(ship)
+	c.Timer(timerComplete, ship)
+	stream.Emit(c, orderproc.OrderShipmentScheduledEvent, c.Key, scheduledEvent(&c.State, at))
+	return nil
+}
+
+// ship ends a sale whose goods leave.
+func (l lifecycle) ship(c order, at time.Time) error { return complete(c, moveComplete, at) }
+
+// complete books an order.
+func complete(c order, m move, at time.Time) error {
+	if err := step(c, at, m); err != nil {
+		return err
+	}
+	c.State.CompletedAt = schemas.Some(at)
+	stream.Emit(c, orderproc.OrderCompletedEvent, c.Key, completedEvent(&c.State, at))
+	return nil
+}
+
+// withdraw cancels an order that is not completed yet, or refuses to.
+func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
+	id := cmd.Identity.IdempotenceID
+	switch {
+	case cmd.OrderID == "":
+		return stream.Reject(errNoOrder)
+	case !c.Exists():
+		return stream.Reject(errors.New(why(absent, moveWithdraw)))
+	case c.State.WithdrawnBy.Valid && c.State.WithdrawnBy.Value == id:
+		return nil
+	}
+	if _, reason := next(c.State.Status, moveWithdraw); reason != "" {
+		refuse(c, "cancel-order", id, reason)
+		return nil
+	}
+	at := c.Time()
+	if err := step(c, at, moveWithdraw); err != nil {
+		return err
+	}
+	c.CancelTimer(timerSchedule)
+	c.CancelTimer(timerComplete)
+	c.State.CancelledAt, c.State.WithdrawnBy = schemas.Some(at), schemas.Some(id)
+	if cmd.Reason != "" {
+		c.State.Reason = schemas.Some(cmd.Reason)
+	}
+	stream.Emit(c, orderproc.OrderCancelledEvent, c.Key,
+		cancelledEvent(&c.State, orderproc.CancelEffectWithdrawn, id, at))
+	return nil
+}
+
+// step makes moves, one after the other, which are published as one change. A move that is not possible is an error;
+// callers that cannot know ask next before.
+func step(c order, at time.Time, ms ...move) error {
+	for _, m := range ms {
+		to, reason := next(c.State.Status, m)
+		if reason != "" {
+			return stream.Reject(errors.New(reason))
+		}
+		c.State.Status = to
+	}
+	c.State.Revision++
+	c.State.Changed = at
+	return nil
+}
+
+// refuse notes at an existing order that a command about it was refused, and changes nothing else. The same refused
+// command again notes nothing.
+func refuse(c order, command, idempotenceID, reason string) {
+	if last, ok := c.State.LastRefusal.Get(); ok && last.Command == command && last.IdempotenceID == idempotenceID {
+		return
+	}
+	c.State.LastRefusal = schemas.Some(orderproc.Refusal{
+		Command: command, IdempotenceID: idempotenceID, Reason: reason, At: c.Time(),
+	})
+	c.State.Revision++
+	c.State.Changed = c.Time()
+}

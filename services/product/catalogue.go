@@ -1,0 +1,65 @@
+package product
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas/product"
+)
+
+// The reasons a change of a product cannot be taken.
+var (
+	errNoProduct = errors.New("the change names no product")
+	errNoOp      = errors.New("the change is neither UPSERT nor DELETE")
+	errPrice     = errors.New("listPrice is below 0")
+)
+
+// change keeps the current row of a product: cleansed, and untouched by changes that arrive late or change nothing.
+func change(c *stream.Ctx[string, product.Product], e product.ProductChange) error {
+	switch {
+	case e.ProductID == "":
+		return stream.Reject(errNoProduct)
+	case c.Exists() && e.ChangedAt.Before(c.State.Changed):
+		return nil // an older row arriving late
+	case e.Op == product.ChangeOpDelete:
+		c.Delete()
+		return nil
+	case e.Op != product.ChangeOpUpsert:
+		return stream.Reject(errNoOp)
+	case e.ListPrice < 0:
+		return stream.Reject(errPrice)
+	}
+	row := cleanse(&e, c.State.Name)
+	row.Revision, row.Changed = c.State.Revision, c.State.Changed
+	if c.Exists() && row == c.State {
+		return nil
+	}
+	row.Revision, row.Changed = row.Revision+1, e.ChangedAt.UTC().Truncate(time.Millisecond)
+	c.State = row
+	return nil
+}
+
+// cleanse is the row a change asks for, tidied. A change without a name keeps the known one.
+func cleanse(e *product.ProductChange, known string) product.Product {
+	id := strings.ToUpper(e.ProductID)
+	name := strings.TrimSpace(e.Name)
+	if name == "" {
+		name = known
+	}
+	if name == "" {
+		name = id
+	}
+	return product.Product{
+		ProductID: id, Number: e.Number.Or(id), Name: name, Category: e.Category, Subcategory: e.Subcategory,
+		Supplier: e.Supplier, Colour: e.Colour, Size: e.Size, Weight: e.Weight, Cost: e.Cost,
+		ListPrice: e.ListPrice, Currency: e.Currency, Available: e.Available,
+	}
+}
+
+// gone removes a product whose row was removed from the database.
+func gone(c *stream.Ctx[string, product.Product]) error {
+	c.Delete()
+	return nil
+}
