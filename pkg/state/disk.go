@@ -76,7 +76,7 @@ type disk struct {
 // are damaged.
 func OpenDisk(dir string, opts Options) (Store, error) {
 	opts = opts.withDefaults()
-	if err := opts.fs.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(opts.fs, dir); err != nil {
 		return nil, fmt.Errorf("opening state in %s: %w", dir, err)
 	}
 	unlock, err := lockDir(opts.fs, dir)

@@ -239,6 +239,9 @@ func (j *journal) number() uint64 {
 }
 
 func (j *journal) sync() error {
+	if j.publication != nil { // it removes log files that still count as unsynced
+		j.settle(<-j.publication)
+	}
 	if j.broken != nil {
 		return j.verdict()
 	}
@@ -252,11 +255,8 @@ func (j *journal) sync() error {
 }
 
 func (j *journal) close() error {
-	if j.publication != nil {
-		j.settle(<-j.publication)
-	}
+	err := j.sync() // waits for a publication
 	j.abandon()
-	err := j.sync()
 	if j.log.file != nil {
 		err = errors.Join(err, j.log.file.Close())
 	}

@@ -19,7 +19,7 @@ const readBuffer = 1 << 20
 // state found there.
 func openJournal(dir string, opts Options, m *memory) (*journal, error) {
 	fsys := opts.fs
-	if err := fsys.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(fsys, dir); err != nil {
 		return nil, err
 	}
 	unlock, err := lockDir(fsys, dir)
@@ -31,6 +31,24 @@ func openJournal(dir string, opts Options, m *memory) (*journal, error) {
 		return nil, errors.Join(err, unlock.Close())
 	}
 	return j, nil
+}
+
+// makeDir makes dir and what is missing above it, so that a loss of power does
+// not take it away again.
+func makeDir(fsys vfs.FS, dir string) error {
+	if _, err := fsys.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := fsys.PathDir(dir)
+	if parent != dir && parent != "." {
+		if err := makeDir(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return syncDir(fsys, parent)
 }
 
 // lockDir takes the lock of a directory under its one true name, by which a
