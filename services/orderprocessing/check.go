@@ -41,6 +41,8 @@ func (r Rules) check(o *orderproc.CreateOrder) *Problem {
 		return problem("kind", "is not a known kind of order")
 	case !slices.Contains(r.Currencies, o.Currency):
 		return problem("currency", "%q is not taken here, only %s", o.Currency, strings.Join(r.Currencies, ", "))
+	case o.OrderDate.UnixMilli() <= 0:
+		return problem("orderDate", "is missing")
 	case len(o.Items) == 0:
 		return problem("items", "the order has no items")
 	case len(o.Items) > maxItems:

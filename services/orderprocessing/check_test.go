@@ -41,6 +41,7 @@ func TestCheck(t *testing.T) {
 		{"no idempotence id", "identity.idempotenceId: is missing", func(c *o) { c.Identity.IdempotenceID = "" }},
 		{"unknown kind", "kind: is not a known kind of order", func(c *o) { c.Kind = orderproc.OrderKindUnknown }},
 		{"unknown currency", `currency: "EUR" is not taken here, only GBP`, func(c *o) { c.Currency = "EUR" }},
+		{"no date", "orderDate: is missing", func(c *o) { c.OrderDate = time.Time{} }},
 		{"no items", "items: the order has no items", func(c *o) { c.Items = nil }},
 		{"too many items", "items: 10001 items, at most 10000 are taken", func(c *o) { c.Items = make([]orderproc.OrderItem, 10_001) }},
 		{"a sale that credits", "cancels: only a CANCELLATION credits another order", func(c *o) { c.Cancels = schemas.Some("7") }},

@@ -26,6 +26,9 @@ func newOrder(cmd *orderproc.CreateOrder) orderproc.Order {
 			it.ProductCode = it.ProductID
 		}
 		it.ProductID = strings.ToUpper(it.ProductID)
+		if it.OrderedAt.UnixMilli() <= 0 {
+			it.OrderedAt = cmd.OrderDate
+		}
 	}
 	return o
 }

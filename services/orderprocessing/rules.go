@@ -2,6 +2,8 @@ package orderprocessing
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -21,13 +23,50 @@ func DefaultRules() Rules {
 	return Rules{Currencies: []string{"GBP"}, ScheduleAfter: 2 * time.Hour, CompleteAfter: 24 * time.Hour}
 }
 
+// The environment variables that set the rules.
+const (
+	EnvCurrencies    = "MESHWORK_ORDERS_CURRENCIES"     // separated by commas; GBP
+	EnvScheduleAfter = "MESHWORK_ORDERS_SCHEDULE_AFTER" // such as 90m; 2h
+	EnvCompleteAfter = "MESHWORK_ORDERS_COMPLETE_AFTER" // such as 36h; 24h
+)
+
+// RulesFrom reads the rules from environment variables; those that are not set take the default.
+func RulesFrom(getenv func(string) string) (Rules, error) {
+	r := DefaultRules()
+	if text := getenv(EnvCurrencies); text != "" {
+		r.Currencies = nil
+		for c := range strings.SplitSeq(text, ",") {
+			r.Currencies = append(r.Currencies, strings.TrimSpace(c))
+		}
+	}
+	var faults error
+	for name, into := range map[string]*time.Duration{EnvScheduleAfter: &r.ScheduleAfter, EnvCompleteAfter: &r.CompleteAfter} {
+		text := getenv(name)
+		if text == "" {
+			continue
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			faults = errors.Join(faults, fmt.Errorf("%s: %q is not a duration such as 2h30m", name, text))
+			continue
+		}
+		*into = d
+	}
+	return r, errors.Join(faults, r.validate())
+}
+
 // validate tells why rules cannot be worked by.
 func (r Rules) validate() error {
-	switch {
-	case len(r.Currencies) == 0:
-		return errors.New("rules: no currency is taken")
-	case r.ScheduleAfter < 0 || r.CompleteAfter < 0:
-		return errors.New("rules: a delay is below 0")
+	if len(r.Currencies) == 0 {
+		return errors.New("order rules: no currency is taken")
+	}
+	for _, c := range r.Currencies {
+		if len(c) != 3 || strings.ToUpper(c) != c {
+			return fmt.Errorf("order rules: %q is not a currency code such as GBP", c)
+		}
+	}
+	if r.ScheduleAfter < 0 || r.CompleteAfter < 0 {
+		return errors.New("order rules: a delay is below 0")
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func Products() ([]stream.Definition, error) {
 	}
 	productSales := stream.Define(product.ProductSalesState, stream.Spec{
 		OnError: onError(),
+		Emit:    stream.OnCommit, // readers want the latest figures, not every step to them
 		Uses:    []stream.Dep{s.segments, s.products},
 	},
 		stream.On(stream.KeyBy(product.SaleLineEvent,

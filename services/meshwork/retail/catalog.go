@@ -28,8 +28,9 @@ type catalog struct {
 
 // entry is what the rows so far tell about one product.
 type entry struct {
-	names   map[string]int // trimmed description → rows
-	name    string         // the most frequent one
+	names   map[string]*int // trimmed description → rows
+	name    string          // the most frequent one
+	lead    int             // its rows
 	price   schemas.Money  // last price above zero
 	sent    schemas.Money  // price in the latest message
 	changes int
@@ -41,26 +42,35 @@ func newCatalog(zone *time.Location) catalog {
 
 // see takes in a row and appends the changes it brings to out.
 func (c *catalog) see(row *Row, out []feed.Message) []feed.Message {
-	if month := monthOf(row.At.In(c.zone)); month != c.month {
-		out = c.prices(row.At, out)
-		c.month = month
+	if !row.At.Equal(c.last) {
+		if month := monthOf(row.At.In(c.zone)); month != c.month {
+			out = c.prices(row.At, out)
+			c.month = month
+		}
+		c.last = row.At
 	}
-	c.last = row.At
 	id := ProductID(row.StockCode)
 	e := c.products[id]
 	changed := e == nil
 	if e == nil {
-		e = &entry{names: make(map[string]int, 1)}
+		e = &entry{names: make(map[string]*int, 1)}
 		c.products[id] = e
 	}
 	if row.UnitPrice > 0 {
 		e.price = row.UnitPrice
 	}
 	if name := strings.TrimSpace(row.Description); name != "" {
-		n := e.names[name] + 1
-		e.names[name] = n
-		if lead := e.names[e.name]; name != e.name && (n > lead || n == lead && name < e.name) {
-			e.name = name
+		n := e.names[name]
+		if n == nil {
+			n = new(int)
+			e.names[name] = n
+		}
+		*n++
+		switch {
+		case name == e.name:
+			e.lead = *n
+		case *n > e.lead || *n == e.lead && name < e.name:
+			e.name, e.lead = name, *n
 			changed = true
 		}
 	}
