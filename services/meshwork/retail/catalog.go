@@ -31,8 +31,8 @@ type entry struct {
 	names   map[string]*int // trimmed description → rows
 	name    string          // the most frequent one
 	lead    int             // its rows
-	price   schemas.Money  // last price above zero
-	sent    schemas.Money  // price in the latest message
+	price   schemas.Money   // last price above zero
+	sent    schemas.Money   // price in the latest message
 	changes int
 }
 
