@@ -240,7 +240,7 @@ func TestDiskOnFullDisk(t *testing.T) {
 				break
 			}
 		}
-		require.ErrorContains(t, err, syscall.ENOSPC.Error())
+		require.ErrorIs(t, err, syscall.ENOSPC)
 		require.Error(t, s.Apply(r.next()), "stays refused")
 		require.Error(t, s.Err())
 		full.Off()

@@ -25,7 +25,7 @@ type Restorer interface {
 // Keys of the store's own in Pebble. Data keys carry a prefix, so that none can
 // be taken for the other.
 const (
-	metaKey    = "\x00"
+	metaKey    = "\x00meta"
 	dataPrefix = 0x01
 
 	unknownCount = -1
@@ -49,6 +49,7 @@ type disk struct {
 	pos       []byte
 	hasPos    bool
 	count     atomic.Int64
+	chain     chain
 	reads     Overlay // what was read or written since the last Apply
 	key, meta []byte
 	fault     *faults
@@ -107,6 +108,8 @@ func (d *disk) open() error {
 		EventListener: &pebble.EventListener{
 			BackgroundError: d.fault.background,
 			FlushEnd:        d.fault.flushed,
+			DataCorruption:  d.fault.damaged,
+			WALCreated:      d.chain.logCreated,
 		},
 	}
 	for i := range o.Levels {
@@ -148,32 +151,52 @@ func readError(err error) error {
 	return err
 }
 
+// readMeta reads what the last Apply said about the whole, and checks that no
+// earlier Apply is missing.
 func (d *disk) readMeta() error {
 	value, closer, err := d.db.Get([]byte(metaKey))
 	if errors.Is(err, pebble.ErrNotFound) {
 		d.count.Store(0)
 		d.hasPos = false
-		return nil
+		return d.chain.verify(d.db)
 	}
 	if err != nil {
 		return readError(err)
 	}
-	count, n := binary.Varint(value)
-	if n <= 0 {
-		return errors.Join(fmt.Errorf("%w: no position", ErrCorrupt), closer.Close())
+	err = d.parseMeta(value)
+	if err = errors.Join(err, closer.Close()); err != nil {
+		return err
 	}
-	pos, m := parsePosition(value[n:])
+	if err := d.chain.verify(d.db); err != nil {
+		return err
+	}
+	if d.count.Load() == unknownCount && !d.restoring { // stopped while restoring
+		return d.recount()
+	}
+	return nil
+}
+
+func (d *disk) appendMeta(dst []byte, count int64, pos []byte) []byte {
+	dst = binary.AppendVarint(dst, count)
+	dst = d.chain.append(dst)
+	return appendPosition(dst, pos)
+}
+
+func (d *disk) parseMeta(b []byte) error {
+	count, n := binary.Varint(b)
+	if n <= 0 {
+		return fmt.Errorf("%w: no count", ErrCorrupt)
+	}
+	m := d.chain.parse(b[n:])
 	if m == 0 {
-		return errors.Join(fmt.Errorf("%w: no position", ErrCorrupt), closer.Close())
+		return fmt.Errorf("%w: no chain", ErrCorrupt)
+	}
+	pos, k := parsePosition(b[n+m:])
+	if k == 0 {
+		return fmt.Errorf("%w: no position", ErrCorrupt)
 	}
 	d.setPosition(pos)
 	d.count.Store(count)
-	if err := closer.Close(); err != nil {
-		return err
-	}
-	if count == unknownCount && !d.restoring { // stopped while restoring
-		return d.recount()
-	}
 	return nil
 }
 
@@ -287,7 +310,10 @@ func (d *disk) stage(b *Batch, pos []byte) (count int64, err error) {
 	if d.restoring {
 		count = unknownCount
 	}
-	d.meta = appendPosition(binary.AppendVarint(d.meta[:0], count), pos)
+	if err := d.chain.extend(batch); err != nil {
+		return 0, fmt.Errorf("writing state: %w", err)
+	}
+	d.meta = d.appendMeta(d.meta[:0], count, pos)
 	if err := batch.Set([]byte(metaKey), d.meta, nil); err != nil {
 		return 0, fmt.Errorf("writing state: %w", err)
 	}

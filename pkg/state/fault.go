@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -33,6 +34,11 @@ func (f *faults) background(err error) {
 	f.last.Store(&err)
 }
 
+// damaged takes what reading has found.
+func (f *faults) damaged(info pebble.DataCorruptionInfo) {
+	f.record(fmt.Errorf("reading state: %w: %s: %w", ErrCorrupt, info.Path, info.Details))
+}
+
 // flushed takes the end of a flush.
 func (f *faults) flushed(info pebble.FlushInfo) {
 	if info.Err == nil {
@@ -60,5 +66,10 @@ func (*faults) Errorf(string, ...any) {}
 // Fatalf implements pebble.Logger. The caller goes on in a state in which no
 // further write may be made, and none is.
 func (f *faults) Fatalf(format string, args ...any) {
+	if len(args) == 1 {
+		if _, ok := args[0].(error); ok { // keep what errors.Is can find
+			format = strings.NewReplacer("%v", "%w", "%s", "%w").Replace(format)
+		}
+	}
 	f.record(fmt.Errorf("writing state: "+format, args...))
 }
