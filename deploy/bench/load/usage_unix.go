@@ -16,6 +16,9 @@ func cpuSeconds() float64 {
 }
 
 func maxRSS() int64 {
+	if n, ok := hwm(); ok {
+		return n
+	}
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0

@@ -20,6 +20,14 @@ func KafkaGoConsume(ctx context.Context, brokers, topic string, partitions int, 
 	counts := make(chan int, partitions)
 	for p := range partitions {
 		g.Go(func() error {
+			conn, err := kafka.DialLeader(ctx, "tcp", brokers, topic, p)
+			if err != nil {
+				return err
+			}
+			end, err := conn.ReadLastOffset()
+			if err = errors.Join(err, conn.Close()); err != nil {
+				return err
+			}
 			r := kafka.NewReader(kafka.ReaderConfig{
 				Brokers: []string{brokers}, Topic: topic, Partition: p,
 				MinBytes: 1, MaxBytes: 10 << 20, MaxWait: 100 * time.Millisecond, QueueCapacity: 10_000,
@@ -32,7 +40,7 @@ func KafkaGoConsume(ctx context.Context, brokers, topic string, partitions int, 
 					return err
 				}
 				sum += len(msg.Key) + len(msg.Value)
-				if n++; n == 1000 {
+				if n++; n == 1000 || msg.Offset == end-1 {
 					counts <- n
 					n = 0
 				}

@@ -1,0 +1,5 @@
+package bench
+
+import "context"
+
+func (s *suite) count(ctx context.Context) error { return nil }
