@@ -27,6 +27,8 @@ func (h *memoryHandle) End(context.Context) (int64, error) {
 	return int64(len(h.m.records)), nil
 }
 
+func (h *memoryHandle) Tip(ctx context.Context) (int64, error) { return h.End(ctx) }
+
 func (h *memoryHandle) Read(ctx context.Context, position int64) ([]record, int64, error) {
 	for {
 		h.m.mu.Lock()

@@ -131,11 +131,14 @@ func (s *Server) tail(ctx context.Context) {
 	}
 }
 
-// catchUp waits until everything that is in the journal now has been applied.
-func (s *Server) catchUp(ctx context.Context) error {
+// catchUp waits until everything that is settled in the journal now has been applied.
+func (s *Server) catchUp(ctx context.Context) error { return s.reach(ctx, s.journal.End) }
+
+// reach waits until the state is at a position.
+func (s *Server) reach(ctx context.Context, position func(context.Context) (int64, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	end, err := s.journal.End(ctx)
+	end, err := position(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,48 +172,60 @@ func (s *Server) write(ctx context.Context, decide func(*state) ([]record, error
 	defer func() { s.writing <- struct{}{} }()
 	wait := 5 * time.Millisecond
 	for {
-		err := s.tryWrite(ctx, decide)
-		if !errors.Is(err, errNotWriter) {
+		retry, err := s.tryWrite(ctx, decide)
+		if !retry {
 			return err
 		}
 		s.writer = false
+		s.cfg.Log.Info("writing to the schemas topic again", zap.String("topic", s.cfg.Topic), zap.Error(err))
 		if pause(ctx, wait) != nil {
-			return refuse(CodeTimeout, "Timed out: other instances of the registry kept writing")
+			return refuse(CodeTimeout, "Timed out writing to the schemas topic; the change may have taken place")
 		}
 		wait = min(2*wait, 200*time.Millisecond)
 	}
 }
 
-func (s *Server) tryWrite(ctx context.Context, decide func(*state) ([]record, error)) error {
+// settleTime is how long a write waits for others' to be settled before it ends them.
+const settleTime = 3 * time.Second
+
+// tryWrite says whether to start over: when nothing was written because another instance wrote, or when it is unknown
+// whether it was, which becoming the writer again settles.
+func (s *Server) tryWrite(ctx context.Context, decide func(*state) ([]record, error)) (retry bool, err error) {
 	if !s.writer {
 		if err := s.journal.Acquire(ctx); err != nil {
 			if errors.Is(err, errNotWriter) {
-				return err
+				return true, err
 			}
-			return s.broken("becoming the writer of the schemas topic", err)
+			return false, s.broken("becoming the writer of the schemas topic", err)
 		}
 		s.writer = true
 	}
-	if err := s.catchUp(ctx); err != nil {
-		return s.broken("reading the schemas topic", err)
+	// Only the end of it all tells that nothing is on its way which decide would have to know.
+	soon, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if err := s.reach(soon, s.journal.Tip); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return true, err // an instance that died may have left a write open, which acquiring ends
+		}
+		return false, s.broken("reading the schemas topic", err)
 	}
 	s.state.mu.RLock()
 	records, err := decide(s.state)
 	s.state.mu.RUnlock()
 	if err != nil || len(records) == 0 {
-		return err
+		return false, err
 	}
-	if err := s.journal.Append(ctx, records...); err != nil {
-		if errors.Is(err, errNotWriter) {
-			return err
-		}
-		s.writer = false // the next write settles whether this one took place
-		return s.broken("writing to the schemas topic", err)
+	switch err := s.journal.Append(ctx, records...); {
+	case errors.Is(err, errNotWriter), errors.Is(err, errUnsettled):
+		return true, err
+	case err != nil:
+		s.writer = false
+		return false, s.broken("writing to the schemas topic", err)
 	}
-	if err := s.catchUp(ctx); err != nil {
-		return s.broken("reading back from the schemas topic", err)
+	if err := s.reach(ctx, s.journal.Tip); err != nil {
+		return false, s.broken("reading back from the schemas topic", err)
 	}
-	return nil
+	return false, nil
 }
 
 // broken turns a failure of the topic into the answer for it; the log has the details.
