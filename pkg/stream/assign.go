@@ -1,0 +1,187 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/telemetry"
+)
+
+// onGroup follows a change of membership.
+func (w *worker) onGroup(ctx context.Context, ev groupEvent) error {
+	var mine []int32
+	for _, tp := range ev.partitions {
+		if tp.Topic == w.lead {
+			mine = append(mine, tp.Partition)
+		}
+	}
+	w.log.Info("group", zap.Stringer("event", ev.kind), zap.Int32s("tasks", mine), zap.Error(ev.err))
+	switch ev.kind {
+	case groupAssigned:
+		for _, p := range mine {
+			if w.tasks[p] == nil && w.restoring[p] == nil {
+				w.startRestore(ctx, p, nil)
+			}
+		}
+		w.met.group.Rebalanced(telemetry.RebalanceAssigned, w.owned())
+	case groupRevoked:
+		drain, cancel := context.WithTimeout(ctx, w.r.cfg.StopTimeout)
+		err := w.drain(drain)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("product %s: commit before handing partitions over: %w", w.def.name, err)
+		}
+		w.release(mine)
+		w.met.group.Rebalanced(telemetry.RebalanceRevoked, w.owned())
+	case groupLost:
+		// Whatever is under way fails or has succeeded; its outcome does not matter here any more.
+		if w.inflight != nil {
+			if err := w.onResult(ctx, <-w.results); err != nil {
+				return err
+			}
+		}
+		w.dropOpen()
+		for _, r := range w.tasks { // the open transaction may hold tasks that stay
+			w.detach(r)
+			w.startRestore(ctx, r.p, r)
+		}
+		w.release(mine)
+		w.met.group.Rebalanced(telemetry.RebalanceLost, w.owned())
+	case groupFailed:
+		return fmt.Errorf("product %s: group %s: %w", w.def.name, w.def.group, ev.err)
+	}
+	w.group.ack()
+	w.publishStatus()
+	return nil
+}
+
+func (w *worker) owned() int { return len(w.tasks) + len(w.restoring) }
+
+// release gives tasks up; nothing of theirs is pending.
+func (w *worker) release(ps []int32) {
+	for _, p := range ps {
+		w.cancelRestore(p)
+		if r := w.tasks[p]; r != nil {
+			w.detach(r)
+			w.closeTask(r)
+		}
+	}
+}
+
+func (w *worker) closeTasks() {
+	for _, r := range w.tasks {
+		w.detach(r)
+		w.closeTask(r)
+	}
+}
+
+func (w *worker) closeTask(r *running) {
+	if err := r.task.store.Close(); err != nil {
+		w.log.Warn("close state", zap.Int32("partition", r.p), zap.Error(err))
+	}
+}
+
+// onRestored takes a restored task into the loop.
+func (w *worker) onRestored(res *restore) error {
+	if w.restoring[res.p] != res {
+		return nil // cancelled meanwhile; whoever did closed it
+	}
+	delete(w.restoring, res.p)
+	if res.err != nil {
+		if res.r != nil {
+			w.closeTask(res.r)
+		}
+		return fmt.Errorf("product %s, partition %d: restore: %w", w.def.name, res.p, res.err)
+	}
+	r := res.r
+	w.tasks[r.p] = r
+	r.active = time.Now()
+	for i, in := range w.def.inputs {
+		if int(r.p) >= w.r.parts[in.info.Name] {
+			continue
+		}
+		tp := kafka.TopicPartition{Topic: in.info.Name, Partition: r.p}
+		q := &queue{tp: tp, input: i, next: res.from[tp], end: -1, lag: w.r.cfg.Metrics.Partition(w.def.group, tp.Topic, tp.Partition)}
+		r.inputs = append(r.inputs, q)
+		w.byTP[tp] = q
+		w.fetch.Add(tp, q.next)
+	}
+	w.publishStatus()
+	return nil
+}
+
+// drained remembers whether the sources of re-keyed records are read to their
+// ends by all members.
+type drained struct {
+	at time.Time
+	ok bool
+}
+
+const drainEvery = time.Second
+
+// quiet says whether nothing more can come for the task: its inputs are at
+// their ends and, where it consumes re-keyed records, so are the sources of
+// those, here and at the other members.
+func (w *worker) quiet(r *running, now time.Time) bool {
+	if !r.idle() {
+		return false
+	}
+	rekeys := false
+	for _, in := range w.def.inputs {
+		rekeys = rekeys || in.via != ""
+	}
+	if !rekeys {
+		return true
+	}
+	if w.inflight != nil || len(w.restoring) > 0 {
+		return false
+	}
+	for _, o := range w.tasks {
+		if !o.idle() {
+			return false
+		}
+	}
+	if len(w.tasks) == w.r.parts[w.lead] {
+		return true
+	}
+	if now.Sub(w.drainC.at) < drainEvery {
+		return w.drainC.ok
+	}
+	w.drainC = drained{at: now, ok: w.sourcesDrained()}
+	return w.drainC.ok
+}
+
+// sourcesDrained compares committed offsets with the ends of the re-keyed
+// sources. A transaction's end marker is an offset that nobody commits, so a
+// difference of one counts as none.
+func (w *worker) sourcesDrained() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), drainEvery)
+	defer cancel()
+	var tps []kafka.TopicPartition
+	for _, in := range w.def.inputs {
+		if in.via == "" {
+			continue
+		}
+		for p := range w.r.parts[in.info.Name] {
+			tps = append(tps, kafka.TopicPartition{Topic: in.info.Name, Partition: int32(p)})
+		}
+	}
+	done, err := w.r.cfg.Kafka.CommittedOffsets(ctx, w.def.group, tps)
+	if err != nil {
+		return false
+	}
+	ends, err := w.r.cfg.Kafka.ListOffsets(ctx, tps, kafka.Latest, kafka.ReadCommitted)
+	if err != nil {
+		return false
+	}
+	for tp, end := range ends {
+		if end > 0 && done[tp] < end-1 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,94 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/registry"
+)
+
+// FromRegistry adapts the registry client.
+func FromRegistry(c *registry.Client) Registry { return registryClient{c} }
+
+type registryClient struct{ *registry.Client }
+
+func (r registryClient) RegisterSchema(ctx context.Context, subject, schema string) (int, error) {
+	s, err := r.Register(ctx, subject, registry.Schema{Text: schema})
+	return s.ID, err
+}
+
+// txnProducer adapts kafka.TxnProducer.
+type txnProducer struct{ p *kafka.TxnProducer }
+
+func (w *worker) connectProducer(ctx context.Context, id string) (producer, error) {
+	p, err := w.r.cfg.Kafka.NewTxnProducer(ctx, kafka.TxnConfig{ID: id, Codec: w.r.cfg.Codec, Metrics: w.r.cfg.Metrics.Txn(w.r.cfg.Service, "task")})
+	if err != nil {
+		return nil, fmt.Errorf("transactional producer %s: %w", id, err)
+	}
+	return txnProducer{p}, nil
+}
+
+func (t txnProducer) begin() transaction { return builtTxn{t.p.NewTxn()} }
+
+func (t txnProducer) close() { t.p.Close() }
+
+// commit returns when the outcome is decided, even where it cannot tell how.
+func (t txnProducer) commit(ctx context.Context, txn transaction) error {
+	b, ok := txn.(builtTxn)
+	if !ok {
+		return errors.New("a transaction of another producer")
+	}
+	err := t.p.Commit(ctx, b.t)
+	for errors.Is(err, kafka.ErrTxnUnresolved) {
+		rerr := t.p.Recover(ctx)
+		switch {
+		case rerr == nil:
+			return fmt.Errorf("%w (%s)", kafka.ErrTxnUnknown, err)
+		case errors.Is(rerr, kafka.ErrTxnUnresolved) && ctx.Err() == nil, kafka.IsRetriable(rerr) && ctx.Err() == nil:
+			continue
+		default:
+			return rerr
+		}
+	}
+	return err
+}
+
+type builtTxn struct{ t *kafka.Txn }
+
+func (b builtTxn) partition(tp kafka.TopicPartition) *kafka.BatchBuilder { return b.t.Partition(tp) }
+
+func (b builtTxn) offset(meta kafka.GroupMeta, tp kafka.TopicPartition, next int64) {
+	b.t.Offset(meta, tp, next)
+}
+
+func (b builtTxn) bytes() int { return b.t.Bytes() }
+func (b builtTxn) discard()   { b.t.Discard() }
+
+func (w *worker) joinGroup(member string) membership {
+	_ = member
+	return newAlone(w)
+}
+
+// alone owns every partition without being member of a group.
+type alone struct {
+	group string
+	ch    chan groupEvent
+}
+
+func newAlone(w *worker) *alone {
+	a := &alone{group: w.def.group, ch: make(chan groupEvent, 1)}
+	ev := groupEvent{kind: groupAssigned}
+	for p := range w.r.parts[w.lead] {
+		ev.partitions = append(ev.partitions, kafka.TopicPartition{Topic: w.lead, Partition: int32(p)})
+	}
+	a.ch <- ev
+	return a
+}
+
+func (a *alone) events() <-chan groupEvent   { return a.ch }
+func (a *alone) ack()                        {}
+func (a *alone) meta() kafka.GroupMeta       { return kafka.GroupMeta{Group: a.group, Epoch: -1} }
+func (a *alone) leave(context.Context) error { return nil }
+func (a *alone) abandon()                    {}

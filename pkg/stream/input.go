@@ -1,0 +1,122 @@
+package stream
+
+import (
+	"time"
+
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/telemetry"
+)
+
+// queue is what has been fetched of one input partition and not been processed.
+type queue struct {
+	tp     kafka.TopicPartition
+	input  int
+	chunks []*kafka.Chunk
+	head   kafka.Record
+	has    bool // head is a record to process
+	next   int64
+	end    int64 // last known end; -1: unknown
+	bytes  int
+	paused bool
+	dirty  bool // next is to be committed
+	err    error
+	lag    *telemetry.Partition
+}
+
+const (
+	pauseBytes  = 2 << 20
+	resumeBytes = 1 << 20
+)
+
+// atEnd says that everything the partition held when last asked is processed.
+func (q *queue) atEnd() bool { return !q.has && len(q.chunks) == 0 && q.end >= 0 && q.next >= q.end }
+
+func (q *queue) push(c *kafka.Chunk) {
+	q.chunks = append(q.chunks, c)
+	q.bytes += c.Size()
+	if !q.has {
+		q.advance()
+	}
+}
+
+// advance moves head to the next record.
+func (q *queue) advance() {
+	for len(q.chunks) > 0 {
+		c := q.chunks[0]
+		if q.has = c.Next(&q.head); q.has {
+			return
+		}
+		if q.err = c.Err(); q.err != nil {
+			return
+		}
+		q.next, q.end = max(q.next, c.NextOffset()), c.End()
+		q.bytes -= c.Size()
+		c.Release()
+		q.chunks = append(q.chunks[:0], q.chunks[1:]...)
+	}
+	q.has = false
+}
+
+// done marks the head as processed.
+func (q *queue) done() {
+	q.next, q.dirty = q.head.Offset+1, true
+	q.advance()
+}
+
+func (q *queue) release() {
+	for _, c := range q.chunks {
+		c.Release()
+	}
+	q.chunks, q.has, q.bytes = nil, false, 0
+}
+
+// running is a task with its inputs.
+type running struct {
+	p      int32
+	task   *Task
+	dir    string
+	pos    position
+	inputs []*queue
+	// changelog records in the open transaction, by output
+	appended map[int]int
+
+	active  time.Time // when it last had something to do
+	blocked time.Time // since when the merge waits for an input; zero when it does not
+	retry   bool      // the head waits for Task.RetryAt
+	joined  bool      // part of the open transaction
+}
+
+// pick is the input whose head comes first in time. ok is false when there is
+// none, or when an input may still hold an earlier one.
+func (r *running) pick(now func() time.Time, patience time.Duration) (best *queue, ok bool) {
+	missing := false
+	for _, q := range r.inputs {
+		if !q.has {
+			missing = missing || !q.atEnd()
+			continue
+		}
+		if best == nil || q.head.Timestamp < best.head.Timestamp {
+			best = q
+		}
+	}
+	if best == nil {
+		return nil, false
+	}
+	if !missing {
+		r.blocked = time.Time{}
+		return best, true
+	}
+	if r.blocked.IsZero() {
+		r.blocked = now()
+	}
+	return best, now().Sub(r.blocked) >= patience
+}
+
+func (r *running) idle() bool {
+	for _, q := range r.inputs {
+		if !q.atEnd() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,277 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/event"
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/state"
+	"meshwork.dev/pkg/telemetry"
+	"meshwork.dev/schemas"
+)
+
+// Registry is what the engine needs of a schema registry; see [FromRegistry].
+type Registry interface {
+	avro.SchemaSource
+	// RegisterSchema registers a schema under a subject, or finds it there, and
+	// returns its id.
+	RegisterSchema(ctx context.Context, subject, schema string) (int, error)
+}
+
+// Config is what a runner needs. Kafka and Registry are mandatory.
+type Config struct {
+	Kafka    *kafka.Client
+	Registry Registry
+	Service  string // label of metrics
+	// StateDir keeps state between runs, one folder per product and partition,
+	// for one process at a time. Empty: nothing is kept, and a start reads the
+	// changelogs from their beginning.
+	StateDir string
+	// InstanceID tells this process from others that run the same products, and
+	// must be the same after a restart. It is part of the transactional id, so a
+	// second process with the same one stops the first. Default: a random one
+	// that StateDir keeps.
+	InstanceID string
+	Log        *zap.Logger
+	Metrics    *telemetry.Metrics
+	State      state.Options
+
+	CommitInterval time.Duration // how long a transaction gathers records; default 100 ms
+	MaxTxnBytes    int           // a transaction of this size is committed at once; default 8 MiB
+	IdleAfter      time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
+	MergeWait      time.Duration // how long records wait for an input that cannot be read; default 10 s
+	StopTimeout    time.Duration // how long a stop may take to commit; default 30 s
+	SessionTimeout time.Duration // of the group; default the broker's
+	Codec          kafka.Codec   // compression of what is published; default none
+	Replication    int           // of created topics; default the broker's
+	NoTopics       bool          // do not create topics
+	NoRegister     bool          // look schemas up only; registering is done elsewhere
+
+	// crash is a test's hook: an error there ends the worker on the spot, as a
+	// kill of the process would.
+	crash func(point string) error
+	// alone makes the worker own every partition without a group.
+	alone bool
+	// wrap lets a test stand between worker and producer.
+	wrap func(producer) producer
+}
+
+// Crash points, in the order of a transaction's life.
+const (
+	crashAfterRead    = "after read"
+	crashAfterProcess = "after processing, before the commit"
+	crashAfterCommit  = "after the commit, before the state is applied"
+	crashAfterApply   = "after the state is applied"
+	crashInRestore    = "during restore"
+)
+
+// Runner runs products against Kafka. See the package documentation.
+type Runner struct {
+	cfg     Config
+	defs    []*definition
+	parts   map[string]int
+	ids     map[string]int32
+	topicID map[string]string
+	decs    Decoders
+	views   map[string]*follower
+	workers []*worker
+}
+
+// NewRunner checks the definitions and the configuration.
+func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&cfg.CommitInterval, 100*time.Millisecond)
+	def(&cfg.IdleAfter, time.Second)
+	def(&cfg.MergeWait, 10*time.Second)
+	def(&cfg.StopTimeout, 30*time.Second)
+	if cfg.MaxTxnBytes <= 0 {
+		cfg.MaxTxnBytes = 8 << 20
+	}
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	r := &Runner{cfg: cfg, parts: map[string]int{}, ids: map[string]int32{}, topicID: map[string]string{}, views: map[string]*follower{}}
+	if cfg.Kafka == nil || cfg.Registry == nil {
+		return nil, errors.New("a runner needs Kafka and a registry")
+	}
+	groups := map[string]string{}
+	for _, d := range defs {
+		def := d.definition()
+		if def.err != nil {
+			return nil, def.err
+		}
+		if other, ok := groups[def.group]; ok {
+			return nil, fmt.Errorf("products %s and %s have the same group %s", other, def.name, def.group)
+		}
+		groups[def.group] = def.name
+		r.defs = append(r.defs, def)
+		r.workers = append(r.workers, newWorker(r, def))
+	}
+	return r, nil
+}
+
+// Run runs the products until ctx ends, then commits what has been done and
+// leaves the groups. It returns nil after such a stop, and the reason when a
+// product had to stop by itself; all products stop then.
+func (r *Runner) Run(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, d := range r.defs {
+		for _, l := range d.lookups {
+			if r.views[l.info.Name] == nil {
+				r.views[l.info.Name] = newFollower(r, l.info)
+			}
+		}
+	}
+	for _, f := range r.views {
+		g.Go(func() error { return f.run(ctx) })
+	}
+	for _, w := range r.workers {
+		g.Go(func() error {
+			for _, l := range w.def.lookups {
+				select {
+				case <-r.views[l.info.Name].ready:
+				case <-ctx.Done():
+					return nil
+				}
+			}
+			err := w.run(ctx)
+			w.setState(Stopped, err)
+			return err
+		})
+	}
+	err := g.Wait()
+	for _, f := range r.views {
+		f.close()
+	}
+	return err
+}
+
+// prepare creates topics, registers schemas and learns partition counts.
+func (r *Runner) prepare(ctx context.Context) error {
+	infos := map[string]*schemas.Info{}
+	for _, d := range r.defs {
+		for _, in := range d.inputs {
+			infos[in.info.Name] = in.info
+		}
+		for _, l := range d.lookups {
+			infos[l.info.Name] = l.info
+		}
+		for _, o := range d.outputs {
+			infos[o.info.Name] = o.info
+		}
+	}
+	names := make([]string, 0, len(infos))
+	specs := make([]kafka.TopicSpec, 0, len(infos))
+	for name, info := range infos {
+		names = append(names, name)
+		specs = append(specs, TopicSpec(info, r.cfg.Replication))
+	}
+	if !r.cfg.NoTopics {
+		if err := r.cfg.Kafka.CreateTopics(ctx, specs...); err != nil {
+			return fmt.Errorf("create topics: %w", err)
+		}
+	}
+	metas, err := r.cfg.Kafka.Topics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("look topics up: %w", err)
+	}
+	for _, name := range names {
+		meta, ok := metas[name]
+		if !ok {
+			return fmt.Errorf("topic %s does not exist", name)
+		}
+		r.parts[name], r.topicID[name] = meta.Partitions, topicID(meta.ID)
+	}
+	for _, d := range r.defs {
+		if err := r.checkPartitions(d); err != nil {
+			return err
+		}
+		for _, o := range d.outputs {
+			if o.raw || r.ids[o.info.Name] != 0 {
+				continue
+			}
+			id, err := r.cfg.Registry.RegisterSchema(ctx, o.info.Subject, o.info.Schema)
+			if err != nil {
+				return fmt.Errorf("register the contract of %s: %w", o.info.Name, err)
+			}
+			r.ids[o.info.Name] = int32(id)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) checkPartitions(d *definition) error {
+	for _, in := range d.inputs {
+		if (in.fold || in.join >= 0) && r.parts[in.info.Name] != r.parts[d.out.Name] {
+			return fmt.Errorf("product %s: %s has %d partitions and the output %s %d: they must agree",
+				d.name, in.info.Name, r.parts[in.info.Name], d.out.Name, r.parts[d.out.Name])
+		}
+	}
+	return nil
+}
+
+// TopicSpec is how the topic of a contract is created.
+func TopicSpec(info *schemas.Info, replication int) kafka.TopicSpec {
+	cfg := map[string]string{"cleanup.policy": string(info.Cleanup)}
+	if info.Cleanup == schemas.Compact {
+		cfg["min.cleanable.dirty.ratio"] = "0.2"
+		cfg["delete.retention.ms"] = strconv.FormatInt(tombstones.Milliseconds(), 10)
+	} else {
+		cfg["retention.ms"] = "-1"
+		if info.Retention > 0 {
+			cfg["retention.ms"] = strconv.FormatInt(info.Retention.Milliseconds(), 10)
+		}
+	}
+	return kafka.TopicSpec{Name: info.Name, Partitions: info.Partitions, Replication: replication, Config: cfg}
+}
+
+// tombstones is how long deletions stay readable in compacted topics. A store
+// that has been away for longer than a good part of it cannot know what was
+// deleted and is rebuilt.
+const (
+	tombstones = 7 * 24 * time.Hour
+	maxAbsence = 20 * time.Hour // below Kafka's default of 24 h, for topics created by others
+)
+
+// kept is a random name that the folder of a product keeps.
+func (w *worker) kept(file string) (string, error) {
+	fresh := event.New(time.Now()).String()
+	if w.r.cfg.StateDir == "" {
+		return fresh, nil
+	}
+	path := filepath.Join(w.dir(), file)
+	b, err := os.ReadFile(path)
+	if err == nil && len(strings.TrimSpace(string(b))) > 0 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read %s: %w", file, err)
+	}
+	if err := os.MkdirAll(w.dir(), 0o755); err != nil {
+		return "", fmt.Errorf("make the state folder: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(fresh+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep %s: %w", file, err)
+	}
+	return fresh, nil
+}
+
+func (w *worker) dir() string { return filepath.Join(w.r.cfg.StateDir, w.def.group) }

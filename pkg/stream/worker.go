@@ -1,0 +1,403 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/telemetry"
+)
+
+// worker runs one product in this process. Its loop is one goroutine that owns
+// the tasks and everything about them; fetching, committing and restoring run
+// beside it and report over channels.
+type worker struct {
+	r   *Runner
+	def *definition
+	log *zap.Logger
+
+	prod  producer
+	group membership
+	fetch *kafka.Fetcher
+	lead  string
+
+	tasks     map[int32]*running
+	byTP      map[kafka.TopicPartition]*queue
+	restoring map[int32]*restore
+
+	cur      *batch
+	inflight *batch
+	failures int // commits that failed in a row
+
+	life     context.Context //nolint:containedctx // the commits' own lifetime: from run to the end of the stop
+	chunks   chan []*kafka.Chunk
+	results  chan error
+	restored chan *restore
+	asks     chan chan ProductStatus
+	wg       sync.WaitGroup
+
+	state  atomic.Pointer[ProductStatus]
+	drainC drained
+	met    workerMetrics
+}
+
+type workerMetrics struct {
+	product *telemetry.Product
+	proc    []*telemetry.Processor
+	dlq     []*telemetry.DeadLetters
+	outs    []*telemetry.Output
+	store   *telemetry.Store
+	group   *telemetry.Group
+}
+
+// batch is a transaction being built or committed.
+type batch struct {
+	txn      transaction
+	tasks    []*running
+	after    []position // by task: the position that holds once committed
+	started  time.Time
+	sealed   time.Time
+	builders [][]*kafka.BatchBuilder
+	outs     []outCount
+	records  int
+	newest   int64
+}
+
+type outCount struct {
+	upserts, tombstones int
+	upBytes, tombBytes  int64
+}
+
+func newWorker(r *Runner, def *definition) *worker {
+	w := &worker{
+		r: r, def: def, log: r.cfg.Log.With(zap.String("product", def.name)),
+		tasks: map[int32]*running{}, byTP: map[kafka.TopicPartition]*queue{}, restoring: map[int32]*restore{},
+		chunks: make(chan []*kafka.Chunk), results: make(chan error, 1), restored: make(chan *restore),
+		asks: make(chan chan ProductStatus),
+	}
+	m := r.cfg.Metrics
+	w.met = workerMetrics{
+		product: m.Product(def.name), store: m.Store(r.cfg.Service, def.name), group: m.Group(def.group),
+	}
+	for _, in := range def.inputs {
+		w.met.proc = append(w.met.proc, m.Processor(r.cfg.Service, def.name, in.info.Name))
+		w.met.dlq = append(w.met.dlq, m.DeadLetters(r.cfg.Service, in.info.Name))
+	}
+	for _, o := range def.outputs {
+		w.met.outs = append(w.met.outs, m.Output(def.name, o.info.Name))
+	}
+	w.state.Store(&ProductStatus{Name: def.name, Group: def.group, State: Starting})
+	return w
+}
+
+// leadTopic is the input whose partitions are the tasks: the one with most of
+// them, the first by name among equals.
+func (w *worker) leadTopic() string {
+	lead := ""
+	for _, in := range w.def.inputs { // sorted by name
+		if lead == "" || w.r.parts[in.info.Name] > w.r.parts[lead] {
+			lead = in.info.Name
+		}
+	}
+	return lead
+}
+
+func (w *worker) run(ctx context.Context) (err error) {
+	slot := w.r.cfg.InstanceID
+	if slot == "" {
+		if slot, err = w.kept("instance-id"); err != nil {
+			return err
+		}
+	}
+	member, err := w.kept("member-id")
+	if err != nil {
+		return err
+	}
+	w.lead = w.leadTopic()
+	if w.prod, err = w.connectProducer(ctx, w.def.group+"-"+slot); err != nil {
+		return fmt.Errorf("product %s: %w", w.def.name, err)
+	}
+	if w.r.cfg.wrap != nil {
+		w.prod = w.r.cfg.wrap(w.prod)
+	}
+	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{})
+	w.group = w.joinGroup(member)
+	side, stopSide := context.WithCancel(context.WithoutCancel(ctx))
+	w.life = side
+	w.wg.Go(func() { w.poll(side) })
+	err = w.loop(ctx)
+	stopSide()
+	w.fetch.Close()
+	if errors.Is(err, errCrashed) {
+		w.group.abandon()
+		w.wg.Wait()
+		w.closeTasks()
+		return err
+	}
+	if err != nil {
+		w.log.Error("product stopped", zap.Error(err))
+	}
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.r.cfg.StopTimeout)
+	defer cancel()
+	for p := range w.restoring {
+		w.cancelRestore(p)
+	}
+	w.closeTasks()
+	if lerr := w.group.leave(leave); lerr != nil {
+		w.log.Warn("leave the group", zap.Error(lerr))
+	}
+	w.wg.Wait()
+	w.prod.close()
+	return err
+}
+
+var errCrashed = errors.New("crashed by a test")
+
+func (w *worker) crash(point string) error {
+	if w.r.cfg.crash == nil {
+		return nil
+	}
+	if err := w.r.cfg.crash(point); err != nil {
+		return errors.Join(errCrashed, err)
+	}
+	return nil
+}
+
+// poll hands fetched chunks to the loop.
+func (w *worker) poll(ctx context.Context) {
+	for {
+		cs, err := w.fetch.Poll(ctx)
+		if err != nil {
+			return // closed or cancelled: Poll has no other errors
+		}
+		select {
+		case w.chunks <- append([]*kafka.Chunk(nil), cs...):
+		case <-ctx.Done():
+			for _, c := range cs {
+				c.Release()
+			}
+			return
+		}
+	}
+}
+
+func (w *worker) loop(ctx context.Context) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		worked, err := w.work()
+		if err != nil {
+			return err
+		}
+		if err := w.maybeCommit(false); err != nil {
+			return err
+		}
+		if worked {
+			timer.Reset(0)
+		} else {
+			timer.Reset(w.nextWake())
+		}
+		select {
+		case <-ctx.Done():
+			return w.stop(ctx)
+		case ev := <-w.group.events():
+			if err := w.onGroup(ctx, ev); err != nil {
+				return err
+			}
+		case err := <-w.results:
+			if err := w.onResult(ctx, err); err != nil {
+				return err
+			}
+		case cs := <-w.chunks:
+			w.met.group.Polled(time.Now())
+			if err := w.onChunks(cs); err != nil {
+				return err
+			}
+		case res := <-w.restored:
+			if err := w.onRestored(res); err != nil {
+				return err
+			}
+		case ask := <-w.asks:
+			ask <- w.status()
+		case <-timer.C:
+		}
+	}
+}
+
+// stop commits what has been done before a graceful end.
+func (w *worker) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.r.cfg.StopTimeout)
+	defer cancel()
+	if err := w.drain(ctx); err != nil {
+		return fmt.Errorf("product %s: commit before the stop: %w", w.def.name, err)
+	}
+	return nil
+}
+
+// drain commits everything and waits for it.
+func (w *worker) drain(ctx context.Context) error {
+	for w.cur != nil || w.inflight != nil {
+		if err := w.maybeCommit(true); err != nil {
+			return err
+		}
+		if w.inflight == nil {
+			continue
+		}
+		select {
+		case err := <-w.results:
+			if err := w.onResult(ctx, err); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (w *worker) onChunks(cs []*kafka.Chunk) error {
+	for _, c := range cs {
+		q := w.byTP[c.TopicPartition]
+		if q == nil {
+			c.Release()
+			continue
+		}
+		q.push(c)
+		if q.err != nil {
+			return fmt.Errorf("product %s: read %s at offset %d: %w", w.def.name, q.tp, q.next, q.err)
+		}
+		if q.bytes >= pauseBytes && !q.paused {
+			q.paused = true
+			w.fetch.Pause(q.tp)
+		}
+	}
+	return w.crash(crashAfterRead)
+}
+
+// quantum is how many records one task may process before the others are looked
+// at: event time then stays close together between partitions.
+const quantum = 256
+
+// work processes some records, or fires timers. It reports whether there may be
+// more to do at once.
+func (w *worker) work() (bool, error) {
+	now := time.Now()
+	if w.cur != nil && w.cur.txn.bytes() >= w.r.cfg.MaxTxnBytes {
+		return false, nil // full, and the one before it is not through yet
+	}
+	var best *running
+	var bestQ *queue
+	for _, r := range w.tasks {
+		if r.retry && now.Before(r.task.RetryAt()) {
+			continue
+		}
+		q, ok := r.pick(func() time.Time { return now }, w.r.cfg.MergeWait)
+		if ok && (best == nil || q.head.Timestamp < bestQ.head.Timestamp) {
+			best, bestQ = r, q
+		}
+	}
+	if best == nil {
+		return w.fireTimers(now)
+	}
+	best.active = now
+	s := w.open(best)
+	start := bestQ
+	for range quantum {
+		out, err := best.task.Process(bestQ.input, &bestQ.head, s)
+		if err != nil {
+			return false, err
+		}
+		if best.retry = out == Wait; out != Done {
+			break
+		}
+		w.cur.records++
+		w.cur.newest = max(w.cur.newest, bestQ.head.Timestamp)
+		bestQ.done()
+		if bestQ.err != nil {
+			return false, fmt.Errorf("product %s: read %s at offset %d: %w", w.def.name, bestQ.tp, bestQ.next, bestQ.err)
+		}
+		if bestQ.paused && bestQ.bytes <= resumeBytes {
+			bestQ.paused = false
+			w.fetch.Resume(bestQ.tp)
+		}
+		var ok bool
+		if bestQ, ok = best.pick(func() time.Time { return now }, w.r.cfg.MergeWait); !ok {
+			break
+		}
+	}
+	if d := time.Since(now); w.met.proc[start.input] != nil {
+		w.met.proc[start.input].Observe(d)
+	}
+	return true, nil
+}
+
+// fireTimers lets time pass for tasks that have nothing else to do.
+func (w *worker) fireTimers(now time.Time) (bool, error) {
+	worked := false
+	for _, r := range w.tasks {
+		if r.retry && now.Before(r.task.RetryAt()) {
+			continue
+		}
+		e, eok, wall, wok := r.task.NextDue()
+		var until time.Time
+		idleNow := now.Add(-w.r.cfg.IdleAfter)
+		if eok && !e.After(idleNow) && now.Sub(r.active) >= w.r.cfg.IdleAfter && w.quiet(r, now) {
+			until = idleNow
+		}
+		if until.IsZero() && (!wok || wall.After(now)) {
+			continue
+		}
+		s := w.open(r)
+		out, err := r.task.Advance(until, now, s)
+		if err != nil {
+			return false, err
+		}
+		r.retry = out == Wait
+		worked = worked || out != Wait
+	}
+	return worked, nil
+}
+
+// nextWake is how long the loop may sleep when nothing arrives.
+func (w *worker) nextWake() time.Duration {
+	now := time.Now()
+	wake := now.Add(time.Second) // status and metrics
+	sooner := func(t time.Time) {
+		if t.Before(wake) {
+			wake = t
+		}
+	}
+	if w.cur != nil && w.inflight == nil {
+		sooner(w.cur.started.Add(w.r.cfg.CommitInterval))
+	}
+	for _, r := range w.tasks {
+		if r.retry {
+			sooner(r.task.RetryAt())
+			continue
+		}
+		if !r.blocked.IsZero() {
+			sooner(r.blocked.Add(w.r.cfg.MergeWait))
+		}
+		e, eok, wall, wok := r.task.NextDue()
+		if wok {
+			sooner(wall)
+		}
+		if eok && r.idle() {
+			at := e.Add(w.r.cfg.IdleAfter)
+			if q := r.active.Add(w.r.cfg.IdleAfter); q.After(at) {
+				at = q
+			}
+			if !at.After(now) {
+				at = now.Add(drainEvery / 2) // due, but other members are not quiet yet
+			}
+			sooner(at)
+		}
+	}
+	return max(wake.Sub(now), 0)
+}
