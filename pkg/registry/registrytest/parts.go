@@ -105,12 +105,12 @@ func (s *suite) sharedIDs(t *testing.T) {
 	assert.Equal(t, a.ID, b.ID)
 	_, text = record(fieldA)
 	assert.NotEqual(t, a.ID, s.register(t, subject(), text).ID)
-	uses, err := s.client.SchemaVersionsByID(t.Context(), a.ID)
-	require.NoError(t, err)
-	assert.ElementsMatch(t, []sr.SubjectVersion{{Subject: one, Version: 1}, {Subject: two, Version: 1}}, uses)
 	if s.features.NoListing {
 		return
 	}
+	uses, err := s.client.SchemaVersionsByID(t.Context(), a.ID)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []sr.SubjectVersion{{Subject: one, Version: 1}, {Subject: two, Version: 1}}, uses)
 	subjects, err := s.client.SubjectsByID(t.Context(), a.ID)
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []string{one, two}, subjects)
@@ -159,14 +159,16 @@ func (s *suite) errorCodes(t *testing.T) {
 
 func (s *suite) deletes(t *testing.T) {
 	sub := subject()
-	s.setLevel(t, sub, sr.CompatNone)
 	name, one := record(fieldA)
 	two := recordNamed(name, fieldA, fieldBDefault)
 	first := s.register(t, sub, one)
+	s.setLevel(t, sub, sr.CompatNone)
 	second := s.register(t, sub, two)
 
-	s.refused(t, s.call(t, "DELETE", "/subjects/"+sub+"?permanent=true", nil), 40405)
-	s.refused(t, s.call(t, "DELETE", "/subjects/"+sub+"/versions/1?permanent=true", nil), 40407)
+	if !s.features.NoErrorCodes {
+		s.refused(t, s.call(t, "DELETE", "/subjects/"+sub+"?permanent=true", nil), 40405)
+		s.refused(t, s.call(t, "DELETE", "/subjects/"+sub+"/versions/1?permanent=true", nil), 40407)
+	}
 	require.NoError(t, s.client.DeleteSchema(t.Context(), sub, 1, sr.SoftDelete))
 	s.refused(t, s.call(t, "DELETE", "/subjects/"+sub+"/versions/1", nil), 40406)
 	s.refused(t, s.call(t, "GET", "/subjects/"+sub+"/versions/1", nil), 40402)
@@ -229,6 +231,9 @@ func (s *suite) references(t *testing.T) {
 	s.call(t, "GET", "/subjects/"+base+"/versions/1/referencedby", nil).into(t, &ids)
 	assert.Equal(t, []int{registered.ID}, ids)
 
+	if s.features.NoReferenceRules {
+		return
+	}
 	// References count in compatibility: the type behind the reference changes.
 	s.setLevel(t, user, sr.CompatBackward)
 	s.setLevel(t, base, sr.CompatNone)
@@ -239,9 +244,6 @@ func (s *suite) references(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, check.Is)
 
-	if s.features.NoReferenceGuard {
-		return
-	}
 	s.refused(t, s.call(t, "DELETE", "/subjects/"+base+"/versions/1", nil), 42206)
 	s.refused(t, s.call(t, "DELETE", "/subjects/"+base, nil), 42206)
 	_, err = s.client.DeleteSubject(t.Context(), user, sr.SoftDelete)
