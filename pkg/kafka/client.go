@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 )
@@ -54,18 +55,23 @@ func (c *Client) Close() {
 	c.conns.close()
 }
 
-// Ping asks the cluster for its brokers and controller, and returns nil when it answers with one.
+// Ping asks the cluster for its brokers and controller, and returns nil when it answers with one. When nothing
+// answers it says so at once; a cluster that is still electing its controller is given DialTimeout.
 func (c *Client) Ping(ctx context.Context) error {
-	return c.retry(ctx, func(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.DialTimeout)
+	defer cancel()
+	for {
 		cl, err := c.DescribeCluster(ctx)
 		if err != nil {
 			return err
 		}
-		if cl.Controller < 0 {
+		if _, ok := cl.Brokers[cl.Controller]; ok {
+			return nil
+		}
+		if c.pause(ctx, 50*time.Millisecond) != nil {
 			return &Error{API: apiMetadata.name, Code: codeNotController, Msg: "the cluster has no controller yet"}
 		}
-		return nil
-	})
+	}
 }
 
 // netAddr is a broker address as kafka-go wants it.
@@ -146,7 +152,8 @@ func (c *Client) netError(a api, addr string, sent bool, parent context.Context,
 	}
 	ne := &NetError{API: a.name, Broker: addr, Sent: sent, Err: err, Hint: hint(err, c.cfg)}
 	if parent.Err() != nil {
-		ne.Err, ne.Hint = context.Cause(parent), ""
+		ne.Err = context.Cause(parent)
+		ne.Hint = hint(ne.Err, c.cfg)
 	} else if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		ne.Err = fmt.Errorf("timed out: %w", err)
 	}
@@ -178,11 +185,16 @@ func hint(err error, cfg Config) string {
 		case cfg.TLS == nil && cfg.SASL.Mechanism == "":
 			return "the broker hung up: it stopped, or its listener expects TLS or SASL"
 		case cfg.TLS == nil:
-			return "the broker hung up: it stopped, or its listener expects TLS"
+			return "the broker hung up: it stopped, refused user or password, or its listener expects TLS"
+		case cfg.SASL.Mechanism != "":
+			return "the broker hung up: it stopped, or refused user or password"
 		default:
-			return "the broker hung up"
+			return "the broker hung up: it stopped, or its listener expects SASL"
 		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		if cfg.TLS != nil {
+			return "the network drops packets, the broker hangs, or its listener does not speak TLS"
+		}
 		return "the network drops packets or the broker hangs"
 	}
 	return ""

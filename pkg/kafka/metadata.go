@@ -325,7 +325,7 @@ func (c *Client) noneAnswered(parent context.Context, addrs []string, last error
 	}
 	e := *ne
 	e.API, e.Broker = apiMetadata.name, strings.Join(addrs, ", ")
-	if parent.Err() != nil {
+	if parent.Err() != nil && !errors.Is(e.Err, parent.Err()) {
 		e.Err = parent.Err()
 	}
 	return &e

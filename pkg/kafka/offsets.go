@@ -69,9 +69,11 @@ func (c *Client) committedOffsets(ctx context.Context, group string, tps []Topic
 					}
 					d.tags()
 				}
-				if code := d.i16(); code == codeUnstableOffset {
+				switch code := d.i16(); code {
+				case 0, codeGroupIDNotFound: // a group that does not exist has committed nothing
+				case codeUnstableOffset:
 					unstable = codeErr(apiOffsetFetch, code)
-				} else if code != 0 {
+				default:
 					first = codeErr(apiOffsetFetch, code)
 				}
 				d.tags()

@@ -304,17 +304,18 @@ func readAnswer(r io.Reader) (*buffer, error) {
 }
 
 // retry runs fn until it returns nil, an error that is not IsRetriable, or ctx ends; the pauses grow from 20 ms to
-// half a second. Without a deadline of ctx it gives up after RequestTimeout. The last error is returned.
+// half a second. Without a deadline of ctx it gives up after RequestTimeout, and on an unknown topic, which may be
+// new, after a second. The last error is returned.
 func (c *Client) retry(ctx context.Context, fn func(ctx context.Context) error) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.cfg.RequestTimeout)
 		defer cancel()
 	}
-	pause := 20 * time.Millisecond
+	pause, start := 20*time.Millisecond, time.Now()
 	for {
 		err := fn(ctx)
-		if err == nil || !IsRetriable(err) {
+		if err == nil || !IsRetriable(err) || errors.Is(err, ErrUnknownTopic) && time.Since(start) > time.Second {
 			return err
 		}
 		if errors.Is(err, ErrUnreachable) && !c.meta.known() {
