@@ -37,10 +37,16 @@ func floorDiv(a, b int64) int64 {
 // Time is the day's midnight in UTC.
 func (d Date) Time() time.Time { return time.Unix(int64(d)*secondsPerDay, 0).UTC() }
 
-// In is the start of the day in a location: its midnight, or the first moment after it where there is none.
+// In is the start of the day in a location: its midnight, or the first moment of the day where clocks skip it.
 func (d Date) In(loc *time.Location) time.Time {
 	y, m, day := d.Time().Date()
-	return time.Date(y, m, day, 0, 0, 0, 0, loc)
+	t := time.Date(y, m, day, 0, 0, 0, 0, loc)
+	if t.Day() == day {
+		return t
+	}
+	// t is of the day before, so the clocks are set forward between t and an hour that exists.
+	_, next := t.ZoneBounds()
+	return next
 }
 
 // AddDays is the day n days later.

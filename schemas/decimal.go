@@ -172,9 +172,13 @@ func (d *Decimal[S]) UnmarshalText(b []byte) error {
 	return err
 }
 
-// UnmarshalJSON accepts both a JSON string and a JSON number, whose digits are taken exactly as written.
+// UnmarshalJSON accepts both a JSON string and a JSON number, whose digits are taken exactly as written. As
+// everywhere in encoding/json, null changes nothing.
 func (d *Decimal[S]) UnmarshalJSON(b []byte) error {
 	text := string(b)
+	if text == "null" {
+		return nil
+	}
 	if len(b) > 1 && b[0] == '"' {
 		text = string(b[1 : len(b)-1])
 	}

@@ -42,8 +42,12 @@ func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 		*o = Opt[T]{}
 		return nil
 	}
-	o.Valid = true
-	return json.Unmarshal(b, &o.Value)
+	var v T
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	*o = Some(v)
+	return nil
 }
 
 // IsZero reports absence, so that json's omitzero leaves absent fields out.
