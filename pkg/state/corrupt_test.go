@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
 )
 
@@ -105,11 +107,11 @@ func TestDamagedFiles(t *testing.T) {
 		// Three runs leave a snapshot and several log files, or tables and a log.
 		opts := smallOptions(mem)
 		for range 3 {
-			opts.SnapshotLogBytes *= 16
 			s, err := open("state", opts)
 			require.NoError(t, err)
 			apply(s, 40)
 			require.NoError(t, s.Close())
+			opts.SnapshotLogBytes *= 100
 		}
 		all := readFiles(t, mem, "state")
 		outcomes := map[string]int{}
@@ -154,4 +156,44 @@ func kinds(all files) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Logs that wait to be flushed follow one another; losing one of them must not
+// bring the next ones to a state they do not belong to.
+func TestDiskLosesWaitingLog(t *testing.T) {
+	mem := vfs.NewMem()
+	r := newRecord(5)
+	stuck := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	s, err := OpenDisk("state", smallOptions(errorfs.Wrap(mem, stuck)))
+	require.NoError(t, err)
+	for range 1000 {
+		require.NoError(t, s.Apply(r.next()))
+	}
+	require.NoError(t, s.Sync())
+	require.ErrorIs(t, s.Stats().Err, syscall.ENOSPC, "flushing is stuck")
+	all := readFiles(t, mem, "state")
+	lost := 0
+	for name, data := range all {
+		if !strings.HasSuffix(name, ".log") {
+			continue
+		}
+		lost++
+		for _, damaged := range [][]byte{nil, {}, data[:len(data)/2]} {
+			s, err := OpenDisk("state", smallOptions(all.fs(t, name, damaged)))
+			if err != nil {
+				require.ErrorIs(t, err, ErrCorrupt, name)
+				continue
+			}
+			_, err = r.verify(s)
+			require.NoError(t, err, name)
+			require.NoError(t, s.Close())
+		}
+	}
+	require.Greater(t, lost, 1, "several logs wait")
+	_ = s.Close()
 }

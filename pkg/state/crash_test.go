@@ -32,7 +32,7 @@ func newRecord(seed uint64) *record {
 func (r *record) next() (b *Batch, pos []byte) {
 	r.batch.Reset()
 	now := maps.Clone(r.history[len(r.history)-1])
-	for range 1 + r.rng.IntN(20) {
+	for range 1 + r.rng.IntN(8) {
 		k := strconv.Itoa(r.rng.IntN(200))
 		if r.rng.IntN(4) == 0 {
 			r.batch.Delete([]byte(k))
@@ -87,7 +87,7 @@ func bothKinds(t *testing.T, test func(t *testing.T, open opener)) {
 }
 
 func smallOptions(fsys vfs.FS) Options {
-	return Options{fs: fsys, SnapshotLogBytes: 4 << 10, SnapshotRatio: 0.01, MemTableBytes: 256 << 10}
+	return Options{fs: fsys, SnapshotLogBytes: 4 << 10, SnapshotRatio: 0.01, MemTableBytes: 256 << 10, snapshotStep: 2 << 10, snapshotBlock: 512}
 }
 
 // Whatever part of the unsynced data a loss of power takes, the store opens at a
@@ -176,6 +176,14 @@ func TestMemoryOnFullDisk(t *testing.T) {
 		onDisk := r.last()
 		full.on = true
 		failed := false
+		restart := func() { // finds, at any moment, a state at its position
+			image, err := OpenMemory("state", smallOptions(mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})))
+			require.NoError(t, err, "after %d", after)
+			n, wrong := r.verify(image)
+			require.NoError(t, wrong, "after %d", after)
+			require.GreaterOrEqual(t, n, onDisk, "after %d", after)
+			require.NoError(t, image.Close())
+		}
 		for range 30 {
 			b, pos := r.next()
 			err := s.Apply(b, pos)
@@ -195,21 +203,19 @@ func TestMemoryOnFullDisk(t *testing.T) {
 			}
 			now = now.Add(time.Second)
 
-			// What a restart would find at this moment is a state at its position.
-			image, err := OpenMemory("state", smallOptions(mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})))
-			require.NoError(t, err, "after %d", after)
-			n, wrong = r.verify(image)
-			require.NoError(t, wrong, "after %d", after)
-			require.GreaterOrEqual(t, n, onDisk, "after %d", after)
-			require.NoError(t, image.Close())
+			restart()
 		}
 		full.on = false
 		now = now.Add(opts.withDefaults().RetryInterval)
-		for range 3 { // begins, completes and takes in a snapshot
-			_ = s.Apply(r.next())
+		err = ErrNotPersisted
+		for range 60 { // begins, continues, completes and takes in a snapshot
+			if err = s.Apply(r.next()); err == nil {
+				break
+			}
+			restart()
 			settle()
 		}
-		require.NoError(t, s.Apply(r.next()), "after %d", after)
+		require.NoError(t, err, "after %d", after)
 		require.NoError(t, s.Stats().Err)
 		require.NoError(t, s.Close())
 

@@ -56,9 +56,8 @@ type published struct {
 
 const (
 	// A snapshot in progress advances by this many bytes for each byte of a
-	// batch, and by at least snapshotStep for each Apply.
+	// batch, and by at least Options.snapshotStep for each Apply.
 	snapshotPace = 4
-	snapshotStep = 256 << 10
 
 	// Each restart begins a log file; so many are tolerated.
 	maxLogFiles = 32
@@ -149,7 +148,7 @@ func (j *journal) begin(m *memory) {
 		j.rebasing = true
 	}
 	j.sinceSnapshot = 0
-	w, err := beginSnapshot(j.fs, j.dir, j.manifest.Store, n, m.Position(), j.opts.now())
+	w, err := beginSnapshot(j.opts, j.dir, j.manifest.Store, n, m.Position())
 	if err != nil {
 		j.snapshotFailed(fmt.Errorf("beginning snapshot: %w", err))
 		return
@@ -160,7 +159,7 @@ func (j *journal) begin(m *memory) {
 
 func (j *journal) advance(m *memory, written int64) {
 	w := j.snapshot
-	if err := w.step(m, max(snapshotPace*written, snapshotStep)); err != nil {
+	if err := w.step(m, max(snapshotPace*written, j.opts.snapshotStep)); err != nil {
 		j.snapshotFailed(err)
 		return
 	}

@@ -29,8 +29,10 @@ type Options struct {
 	// them exist under load, and they count against the cache. Default 2 MiB.
 	MemTableBytes int
 
-	fs  vfs.FS           // tests inject faults and crashes
-	now func() time.Time // tests run the clock
+	fs            vfs.FS           // tests inject faults and crashes
+	now           func() time.Time // tests run the clock
+	snapshotStep  int64            // least bytes of snapshot per Apply; tests take many steps
+	snapshotBlock int64            // about how much is encoded in one go
 }
 
 func (o Options) withDefaults() Options {
@@ -48,6 +50,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.fs == nil {
 		o.fs = vfs.Default
+	}
+	if o.snapshotStep <= 0 {
+		o.snapshotStep = 256 << 10
+	}
+	if o.snapshotBlock <= 0 {
+		o.snapshotBlock = 128 << 10
 	}
 	if o.now == nil {
 		o.now = time.Now

@@ -26,22 +26,22 @@ type snapshotWriter struct {
 	done bool
 	size int64
 	sum  uint32
-	buf  []byte
+
+	block int64
+	buf   []byte
 }
 
-// snapshotBlock is about how much is encoded in one go.
-const snapshotBlock = 128 << 10
+// rangeCost is what looking through a range costs at least, in parts of a block.
+const rangeCost = 32
 
-// rangeCost is what looking through a range costs at least, in bytes of budget.
-const rangeCost = 4 << 10
-
-func beginSnapshot(fsys vfs.FS, dir string, store, number uint64, pos []byte, now time.Time) (*snapshotWriter, error) {
+func beginSnapshot(opts Options, dir string, store, number uint64, pos []byte) (*snapshotWriter, error) {
+	fsys := opts.fs
 	name := fsys.PathJoin(dir, fileName(snapshotPrefix, number))
 	f, err := fsys.Create(name+tmpSuffix, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
 	}
-	w := &snapshotWriter{file: f, name: name, number: number, begun: now}
+	w := &snapshotWriter{file: f, name: name, number: number, begun: opts.now(), block: opts.snapshotBlock}
 	w.buf = appendFileHeader(w.buf, snapshotMagic, fileHeader{store: store, number: number})
 	at := len(w.buf)
 	w.buf = beginFrame(w.buf)
@@ -65,7 +65,7 @@ func (w *snapshotWriter) step(m *memory, budget int64) error {
 			return true
 		})
 		w.done = w.from == 0
-		budget -= max(int64(len(w.buf)), rangeCost)
+		budget -= max(int64(len(w.buf)), w.block/rangeCost)
 		if len(w.buf) == frameHeaderBytes {
 			w.buf = w.buf[:0]
 			continue
@@ -86,7 +86,7 @@ func (w *snapshotWriter) width(m *memory) uint64 {
 	}
 	seg := m.index.segments[m.index.segmentOf(w.from)]
 	size := m.live / m.keys * int64(seg.live)
-	cuts := bits.Len64(uint64(size / snapshotBlock))
+	cuts := bits.Len64(uint64(size / w.block))
 	shift := 64 - int(seg.depth) - cuts
 	if cuts == 0 {
 		return 0
