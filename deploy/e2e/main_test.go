@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meshwork.dev/deploy/e2e/realkafka"
+)
+
+const root = "../.."
+
+// retail is the real data set; the tests that need it say so when it is not there.
+const retail = root + "/../shared/data/online_retail/online_retail.csv.gz"
+
+var brokers = struct {
+	sync.Mutex
+	of map[string]*realkafka.Broker
+}{of: map[string]*realkafka.Broker{}}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, b := range brokers.of {
+		if err := b.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stopping a broker:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// kafkaOf is the one broker of that version that all tests share; they use names of their own.
+func kafkaOf(t *testing.T, version string) *realkafka.Broker {
+	t.Helper()
+	brokers.Lock()
+	defer brokers.Unlock()
+	if b := brokers.of[version]; b != nil {
+		return b
+	}
+	b, err := realkafka.Start(t.Context(), version, realkafka.Options{HeapMB: 768})
+	require.NoError(t, err)
+	t.Logf("Apache Kafka %s (%s) at %s", b.Version, b.From, b.Addr)
+	brokers.of[version] = b
+	return b
+}
+
+// onEveryKafka runs a test against every supported version.
+func onEveryKafka(t *testing.T, test func(t *testing.T, b *realkafka.Broker)) {
+	t.Helper()
+	for _, v := range realkafka.Versions {
+		t.Run(v, func(t *testing.T) { test(t, kafkaOf(t, v)) })
+	}
+}
+
+// command is a built program of the project, from bin/.
+func command(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(root, "bin", name))
+	require.NoError(t, err)
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s is not built: run make build first, or make test-kafka, which does", path)
+	}
+	return path
+}
+
+// output runs a program to its end and returns what it printed; the test fails with its errors.
+func output(t *testing.T, within time.Duration, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	timer := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	out, err := cmd.Output()
+	require.NoErrorf(t, err, "%s %s\n%s%s", name, strings.Join(args, " "), out, errs.String())
+	return string(out)
+}

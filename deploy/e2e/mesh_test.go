@@ -1,0 +1,96 @@
+package e2e
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meshwork.dev/deploy/e2e/batch"
+	"meshwork.dev/deploy/e2e/realkafka"
+)
+
+// startRegistry runs our registry as a process of its own on the cluster and returns its address.
+func startRegistry(t *testing.T, b *realkafka.Broker) string {
+	t.Helper()
+	addr := freeAddr(t)
+	startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka-brokers", b.Addr, "--listen", addr)
+	url := "http://" + addr
+	untilOK(t, time.Minute, url+"/subjects")
+	return url
+}
+
+// startService runs a service with a state folder of its own and waits until it is ready.
+func startService(t *testing.T, label, name string, b *realkafka.Broker, registry string) *program {
+	t.Helper()
+	addr := freeAddr(t)
+	p := startProgram(t, label, name, "--kafka-brokers", b.Addr, "--registry-url", registry,
+		"--state-dir", t.TempDir(), "--http-listen", addr)
+	untilOK(t, time.Minute, "http://"+addr+"/readyz")
+	return p
+}
+
+// A year of orders through the two services as separate processes and the registry as its own, each of them killed
+// once in the middle and one of them doubled for a while, ends in the tables of the batch computation, as read by
+// librdkafka and by the Java client.
+func TestYearOfOrdersThroughKills(t *testing.T) {
+	if _, err := os.Stat(retail); err != nil {
+		t.Skipf("the Online Retail data set is not here: %v", err)
+	}
+	want, err := batch.Read(retail, 0)
+	require.NoError(t, err)
+	text, err := want.JSON()
+	require.NoError(t, err)
+	onEveryKafka(t, func(t *testing.T, b *realkafka.Broker) {
+		registryAddr := freeAddr(t)
+		registry := "http://" + registryAddr
+		reg := startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka-brokers", b.Addr, "--listen", registryAddr)
+		untilOK(t, time.Minute, registry+"/subjects")
+		orders := startService(t, "orderprocessing", "orderprocessing", b, registry)
+		product := startService(t, "product", "product", b, registry)
+
+		replay := startProgram(t, "replay", "meshwork", "replay", retail, "--kafka-brokers", b.Addr, "--registry-url", registry)
+		at := func(n int64) {
+			until(t, 2*time.Minute, "orders in the order state topic", func() (bool, string) {
+				return endOffsets(t, b.Addr, "pub.ecomm.orderproc.order.state.v1", n)
+			})
+		}
+		at(5_000)
+		orders.kill()
+		orders.start()
+		at(20_000)
+		product.kill()
+		second := startService(t, "product-2", "product", b, registry)
+		product.start()
+		reg.kill()
+		reg.start()
+		at(50_000)
+		require.Zero(t, second.stop(time.Minute), "a service that is asked to stop ends in order")
+		<-replay.done
+		require.Zero(t, replay.cmd.ProcessState.ExitCode(), replay.tail())
+
+		t.Run("librdkafka", func(t *testing.T) {
+			exe := python(t)
+			var got string
+			until(t, 4*time.Minute, "the tables as read by librdkafka", func() (bool, string) {
+				got = normal(t, output(t, 2*time.Minute, exe, "clients/python/fold.py", b.Addr, registry))
+				return got == text, got
+			})
+		})
+		t.Run("java", func(t *testing.T) {
+			lib := javaLib(t)
+			require.Equal(t, text, normal(t, output(t, 2*time.Minute, "java", "-cp", lib, "clients/java/Fold.java", b.Addr, registry)))
+		})
+	})
+}
+
+// normal is a reader's JSON in the form of the batch computation's.
+func normal(t *testing.T, out string) string {
+	t.Helper()
+	tables, err := batch.Parse([]byte(out))
+	require.NoError(t, err, out)
+	text, err := tables.JSON()
+	require.NoError(t, err)
+	return text
+}
