@@ -12,23 +12,26 @@ import (
 )
 
 // onGroup follows a change of membership.
-func (w *worker) onGroup(ctx context.Context, ev groupEvent) error {
+func (w *worker) onGroup(ctx context.Context, ev kafka.GroupEvent) error {
+	if ev.Kind == 0 {
+		return fmt.Errorf("product %s: the membership of group %s ended", w.def.name, w.def.group)
+	}
 	var mine []int32
-	for _, tp := range ev.partitions {
+	for _, tp := range ev.Partitions {
 		if tp.Topic == w.lead {
 			mine = append(mine, tp.Partition)
 		}
 	}
-	w.log.Info("group", zap.Stringer("event", ev.kind), zap.Int32s("tasks", mine), zap.Error(ev.err))
-	switch ev.kind {
-	case groupAssigned:
+	w.log.Info("group", zap.Stringer("event", ev.Kind), zap.Int32s("tasks", mine), zap.Error(ev.Err))
+	switch ev.Kind {
+	case kafka.Assigned:
 		for _, p := range mine {
 			if w.tasks[p] == nil && w.restoring[p] == nil {
 				w.startRestore(ctx, p, nil)
 			}
 		}
 		w.met.group.Rebalanced(telemetry.RebalanceAssigned, w.owned())
-	case groupRevoked:
+	case kafka.Revoked:
 		drain, cancel := context.WithTimeout(ctx, w.r.cfg.StopTimeout)
 		err := w.drain(drain)
 		cancel()
@@ -37,7 +40,7 @@ func (w *worker) onGroup(ctx context.Context, ev groupEvent) error {
 		}
 		w.release(mine)
 		w.met.group.Rebalanced(telemetry.RebalanceRevoked, w.owned())
-	case groupLost:
+	case kafka.Lost:
 		// Whatever is under way fails or has succeeded; its outcome does not matter here any more.
 		if w.inflight != nil {
 			if err := w.onResult(ctx, <-w.results); err != nil {
@@ -51,10 +54,14 @@ func (w *worker) onGroup(ctx context.Context, ev groupEvent) error {
 		}
 		w.release(mine)
 		w.met.group.Rebalanced(telemetry.RebalanceLost, w.owned())
-	case groupFailed:
-		return fmt.Errorf("product %s: group %s: %w", w.def.name, w.def.group, ev.err)
+	case kafka.Failed:
+		return fmt.Errorf("product %s: group %s: %w", w.def.name, w.def.group, ev.Err)
 	}
-	w.group.ack()
+	if ev.Kind == kafka.Assigned {
+		w.keepMember()
+	} else {
+		w.group.ack()
+	}
 	w.publishStatus()
 	return nil
 }

@@ -67,28 +67,42 @@ func (b builtTxn) bytes() int { return b.t.Bytes() }
 func (b builtTxn) discard()   { b.t.Discard() }
 
 func (w *worker) joinGroup(member string) membership {
-	_ = member
-	return newAlone(w)
+	if w.r.cfg.alone {
+		return newAlone(w)
+	}
+	cfg := kafka.GroupConfig{ID: w.def.group, MemberID: member, SessionTimeout: w.r.cfg.SessionTimeout, Classic: w.r.cfg.Classic}
+	for _, in := range w.def.inputs {
+		cfg.Topics = append(cfg.Topics, in.info.Name)
+	}
+	return groupMember{w.r.cfg.Kafka.JoinGroup(cfg)}
 }
+
+// groupMember adapts kafka.Group.
+type groupMember struct{ g *kafka.Group }
+
+func (m groupMember) events() <-chan kafka.GroupEvent { return m.g.Events() }
+func (m groupMember) ack()                            { m.g.Ack() }
+func (m groupMember) meta() kafka.GroupMeta           { return m.g.Meta() }
+
+func (m groupMember) leave(ctx context.Context) error { return m.g.Leave(ctx) }
 
 // alone owns every partition without being member of a group.
 type alone struct {
 	group string
-	ch    chan groupEvent
+	ch    chan kafka.GroupEvent
 }
 
 func newAlone(w *worker) *alone {
-	a := &alone{group: w.def.group, ch: make(chan groupEvent, 1)}
-	ev := groupEvent{kind: groupAssigned}
+	a := &alone{group: w.def.group, ch: make(chan kafka.GroupEvent, 1)}
+	ev := kafka.GroupEvent{Kind: kafka.Assigned}
 	for p := range w.r.parts[w.lead] {
-		ev.partitions = append(ev.partitions, kafka.TopicPartition{Topic: w.lead, Partition: int32(p)})
+		ev.Partitions = append(ev.Partitions, kafka.TopicPartition{Topic: w.lead, Partition: int32(p)})
 	}
 	a.ch <- ev
 	return a
 }
 
-func (a *alone) events() <-chan groupEvent   { return a.ch }
-func (a *alone) ack()                        {}
-func (a *alone) meta() kafka.GroupMeta       { return kafka.GroupMeta{Group: a.group, Epoch: -1} }
-func (a *alone) leave(context.Context) error { return nil }
-func (a *alone) abandon()                    {}
+func (a *alone) events() <-chan kafka.GroupEvent { return a.ch }
+func (a *alone) ack()                            {}
+func (a *alone) meta() kafka.GroupMeta           { return kafka.GroupMeta{Group: a.group, Epoch: -1} }
+func (a *alone) leave(context.Context) error     { return nil }

@@ -26,30 +26,8 @@ type producer interface {
 
 // membership is a place in a consumer group.
 type membership interface {
-	events() <-chan groupEvent
+	events() <-chan kafka.GroupEvent
 	ack()
 	meta() kafka.GroupMeta
 	leave(ctx context.Context) error
-	abandon()
-}
-
-// groupEvent is a change of the partitions this member owns. It must be
-// acknowledged before the next one comes.
-type groupEvent struct {
-	kind       groupEventKind
-	partitions []kafka.TopicPartition
-	err        error
-}
-
-type groupEventKind uint8
-
-const (
-	groupAssigned groupEventKind = iota
-	groupRevoked                 // hand over in order
-	groupLost                    // owned by others already
-	groupFailed
-)
-
-func (k groupEventKind) String() string {
-	return [...]string{"assigned", "revoked", "lost", "failed"}[k]
 }

@@ -359,6 +359,7 @@ func (res *restore) follow(ctx context.Context, goals map[kafka.TopicPartition]*
 			}
 			res.read.Add(next - g.from)
 			w.met.store.AddRestored(n)
+			w.restoredRecords.Add(int64(n))
 			w.met.store.SetRestoreRemaining(res.total.Load() - res.read.Load())
 			g.from = next
 			res.r.pos.Topics[c.Topic] = place{w.r.topicID[c.Topic], next}

@@ -55,6 +55,7 @@ type Config struct {
 	SessionTimeout time.Duration // of the group; default the broker's
 	Codec          kafka.Codec   // compression of what is published; default none
 	Replication    int           // of created topics; default the broker's
+	Classic        bool          // keep to the group protocol of Kafka 3
 	NoTopics       bool          // do not create topics
 	NoRegister     bool          // look schemas up only; registering is done elsewhere
 
@@ -251,27 +252,53 @@ const (
 	maxAbsence = 20 * time.Hour // below Kafka's default of 24 h, for topics created by others
 )
 
-// kept is a random name that the folder of a product keeps.
-func (w *worker) kept(file string) (string, error) {
+// instance is the name that tells this process's worker from those of others.
+func (w *worker) instance() (string, error) {
+	if w.r.cfg.InstanceID != "" {
+		return w.r.cfg.InstanceID, nil
+	}
+	kept, err := w.note("instance-id")
+	if kept != "" || err != nil {
+		return kept, err
+	}
 	fresh := event.New(time.Now()).String()
+	return fresh, w.keep("instance-id", fresh)
+}
+
+// keepMember remembers the member id: a process that was killed takes its
+// partitions back at once under the same one.
+func (w *worker) keepMember() {
+	if id := w.group.meta().MemberID; id != "" && id != w.member {
+		w.member = id
+		if err := w.keep("member-id", id); err != nil {
+			w.log.Warn("the member id is not kept; after a crash the partitions come back when the session ends", zap.Error(err))
+		}
+	}
+}
+
+// note is a file of the product's folder; empty if there is none.
+func (w *worker) note(file string) (string, error) {
 	if w.r.cfg.StateDir == "" {
-		return fresh, nil
+		return "", nil
 	}
-	path := filepath.Join(w.dir(), file)
-	b, err := os.ReadFile(path)
-	if err == nil && len(strings.TrimSpace(string(b))) > 0 {
-		return strings.TrimSpace(string(b)), nil
-	}
+	b, err := os.ReadFile(filepath.Join(w.dir(), file))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("read %s: %w", file, err)
 	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+func (w *worker) keep(file, text string) error {
+	if w.r.cfg.StateDir == "" {
+		return nil
+	}
 	if err := os.MkdirAll(w.dir(), 0o755); err != nil {
-		return "", fmt.Errorf("make the state folder: %w", err)
+		return fmt.Errorf("make the state folder: %w", err)
 	}
-	if err := os.WriteFile(path, []byte(fresh+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keep %s: %w", file, err)
+	if err := os.WriteFile(filepath.Join(w.dir(), file), []byte(text+"\n"), 0o600); err != nil {
+		return fmt.Errorf("keep %s: %w", file, err)
 	}
-	return fresh, nil
+	return nil
 }
 
 func (w *worker) dir() string { return filepath.Join(w.r.cfg.StateDir, w.def.group) }

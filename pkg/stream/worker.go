@@ -27,6 +27,8 @@ type worker struct {
 	fetch *kafka.Fetcher
 	lead  string
 
+	member string
+
 	tasks     map[int32]*running
 	byTP      map[kafka.TopicPartition]*queue
 	restoring map[int32]*restore
@@ -42,9 +44,10 @@ type worker struct {
 	asks     chan chan ProductStatus
 	wg       sync.WaitGroup
 
-	state  atomic.Pointer[ProductStatus]
-	drainC drained
-	met    workerMetrics
+	state           atomic.Pointer[ProductStatus]
+	restoredRecords atomic.Int64 // changelog records read by restores
+	drainC          drained
+	met             workerMetrics
 }
 
 type workerMetrics struct {
@@ -109,14 +112,11 @@ func (w *worker) leadTopic() string {
 }
 
 func (w *worker) run(ctx context.Context) (err error) {
-	slot := w.r.cfg.InstanceID
-	if slot == "" {
-		if slot, err = w.kept("instance-id"); err != nil {
-			return err
-		}
-	}
-	member, err := w.kept("member-id")
+	slot, err := w.instance()
 	if err != nil {
+		return err
+	}
+	if w.member, err = w.note("member-id"); err != nil {
 		return err
 	}
 	w.lead = w.leadTopic()
@@ -127,7 +127,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 		w.prod = w.r.cfg.wrap(w.prod)
 	}
 	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{})
-	w.group = w.joinGroup(member)
+	w.group = w.joinGroup(w.member)
 	side, stopSide := context.WithCancel(context.WithoutCancel(ctx))
 	w.life = side
 	w.wg.Go(func() { w.poll(side) })
@@ -135,8 +135,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 	stopSide()
 	w.fetch.Close()
 	if errors.Is(err, errCrashed) {
-		w.group.abandon()
-		w.wg.Wait()
+		w.wg.Wait() // neither left nor closed: as after a kill
 		w.closeTasks()
 		return err
 	}
