@@ -365,3 +365,5 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+func crcOf(batch []byte) uint32 { return crc32.Checksum(batch[21:], castagnoli) }

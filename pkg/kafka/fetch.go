@@ -60,7 +60,8 @@ type Fetcher struct {
 	ready    []*Chunk
 	buffered int // bytes of ready chunks, paused partitions left out
 	reserved int // bytes that requests under way may bring
-	finding  bool
+	finding  bool      // a request for leaders is under way
+	loggedAt time.Time // when its failure was logged last
 	out      []*Chunk
 }
 

@@ -16,6 +16,7 @@ const (
 	maxIdleFetchCalls = 4
 	minPartitionBytes = 32 << 10
 	maxPause          = time.Second
+	logEvery          = 30 * time.Second
 )
 
 // dispatchLoop sends requests whenever something changed or a pause is over.
@@ -313,7 +314,7 @@ func (f *Fetcher) failed(call *fetchCall, b *fetchBroker, err error) {
 	now := time.Now()
 	if f.ctx.Err() == nil {
 		b.failures++
-		if now.Sub(b.loggedAt) > 30*time.Second {
+		if now.Sub(b.loggedAt) > logEvery {
 			b.loggedAt = now
 			f.c.cfg.Log.Warn("fetch failed; trying on", zap.Int32("broker", call.broker), zap.Error(err))
 		}
@@ -378,7 +379,8 @@ func (f *Fetcher) findLeaders() {
 			p.leader = t.Leaders[p.tp.Partition]
 		}
 	}
-	if err != nil && f.ctx.Err() == nil {
+	if err != nil && f.ctx.Err() == nil && now.Sub(f.loggedAt) > logEvery {
+		f.loggedAt = now
 		f.c.cfg.Log.Warn("no partition leaders; trying on", zap.Error(err))
 	}
 	if len(f.ready) > 0 {
