@@ -134,6 +134,9 @@ func (w *worker) run(ctx context.Context) (err error) {
 	err = w.loop(ctx)
 	stopSide()
 	w.fetch.Close()
+	for p := range w.restoring {
+		w.cancelRestore(p)
+	}
 	if errors.Is(err, errCrashed) {
 		w.wg.Wait() // neither left nor closed: as after a kill
 		w.closeTasks()
@@ -144,9 +147,6 @@ func (w *worker) run(ctx context.Context) (err error) {
 	}
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.r.cfg.StopTimeout)
 	defer cancel()
-	for p := range w.restoring {
-		w.cancelRestore(p)
-	}
 	w.closeTasks()
 	if lerr := w.group.leave(leave); lerr != nil {
 		w.log.Warn("leave the group", zap.Error(lerr))
