@@ -81,11 +81,17 @@ func (t *Template) Append(dst []byte, id ID, at time.Time, trace Trace) (out []b
 // Headers gives the same headers as values, for producers that take them one
 // by one.
 func (t *Template) Headers(id ID, at time.Time, trace Trace) []Header {
+	return t.HeadersText(id.String(), at, trace)
+}
+
+// HeadersText is Headers for an event that brings an identity of its own,
+// which may be any text.
+func (t *Template) HeadersText(id string, at time.Time, trace Trace) []Header {
 	hs := []Header{
 		{HeaderSpecVersion, []byte(SpecVersion)},
 		{HeaderSource, []byte(t.source)},
 		{HeaderType, []byte(t.typ)},
-		{HeaderID, id.AppendTo(nil)},
+		{HeaderID, []byte(id)},
 		{HeaderTime, appendTime(nil, at)},
 	}
 	if trace.Valid() {

@@ -36,7 +36,12 @@ type Config struct {
 
 // KafkaConfig says how to reach the brokers.
 type KafkaConfig struct {
-	Brokers          []string         `name:"brokers" env:"BROKERS" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to ask first; one that answers is enough."`
+	Brokers []string `name:"brokers" env:"BROKERS" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to ask first; one that answers is enough."`
+	KafkaSecurity
+}
+
+// KafkaSecurity is encryption and authentication towards the brokers.
+type KafkaSecurity struct {
 	TLS              bool             `name:"tls" env:"TLS" help:"Encrypt connections (TLS 1.2 or later)."`
 	TLSCA            string           `name:"tls-ca" env:"TLS_CA" placeholder:"FILE" help:"PEM file of the authorities to trust; default: the system's."`
 	TLSCert          string           `name:"tls-cert" env:"TLS_CERT" placeholder:"FILE" help:"PEM file of the client certificate."`
@@ -49,7 +54,12 @@ type KafkaConfig struct {
 
 // RegistryConfig says how to reach the schema registry.
 type RegistryConfig struct {
-	URLs         []string         `name:"url" env:"URL" default:"http://127.0.0.1:8081" placeholder:"URL" help:"Addresses of the schema registry, tried in turn."`
+	URLs []string `name:"url" env:"URL" default:"http://127.0.0.1:8081" placeholder:"URL" help:"Addresses of the schema registry, tried in turn."`
+	RegistryAuth
+}
+
+// RegistryAuth is authentication towards the schema registry.
+type RegistryAuth struct {
 	User         string           `name:"user" env:"USER" placeholder:"NAME" help:"User for basic authentication."`
 	PasswordFile string           `name:"password-file" env:"PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password; or set MESHWORK_REGISTRY_PASSWORD."`
 	Password     telemetry.Secret `kong:"-"`
@@ -176,7 +186,7 @@ func (k *KafkaConfig) validate(f *Faults) {
 	}
 }
 
-func (k *KafkaConfig) tls() (*tls.Config, error) {
+func (k *KafkaSecurity) tls() (*tls.Config, error) {
 	if !k.TLS {
 		return nil, nil //nolint:nilnil // no TLS is a valid answer
 	}
@@ -264,5 +274,5 @@ func (c *Config) Fields() []zap.Field {
 	}
 }
 
-// errInUse is the cause of listen errors on a port that is taken.
-var errInUse = errors.New("another process uses that address: stop it, or choose another with")
+// ErrInUse is the cause of listen errors on a port that is taken.
+var ErrInUse = errors.New("another process uses that address: stop it, or choose another with")

@@ -59,7 +59,7 @@ func ListenTCP(ctx context.Context, addr, flag string) (net.Listener, error) {
 		return ln, nil
 	}
 	if errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "Only one usage of each socket address") {
-		return nil, fmt.Errorf("listening on %s: %w %s", addr, errInUse, flag)
+		return nil, fmt.Errorf("listening on %s: %w %s", addr, ErrInUse, flag)
 	}
 	return nil, fmt.Errorf("listening on %s (%s): %w", addr, flag, err)
 }

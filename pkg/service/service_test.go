@@ -67,7 +67,7 @@ func TestUnknownFlagIsAUsageError(t *testing.T) {
 func TestSecretsComeFromFilesAndEnvironmentAndStayHidden(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte("hunter2\n"), 0o600))
-	cfg := service.Config{Kafka: service.KafkaConfig{SASLPasswordFile: file, SASLMechanism: "PLAIN", SASLUser: "u"}}
+	cfg := service.Config{Kafka: service.KafkaConfig{KafkaSecurity: service.KafkaSecurity{SASLPasswordFile: file, SASLMechanism: "PLAIN", SASLUser: "u"}}}
 	cfg.Registry.URLs = []string{"http://u:hunter2@registry:8081"}
 	env := map[string]string{"MESHWORK_REGISTRY_PASSWORD": "hunter2"}
 	require.NoError(t, cfg.LoadSecrets(func(k string) string { return env[k] }))
