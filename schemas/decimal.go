@@ -14,15 +14,25 @@ type Scale interface{ Digits() int }
 
 // The scales contracts may use.
 type (
+	// Scale0 is no decimals.
 	Scale0 struct{}
+	// Scale1 is one decimal.
 	Scale1 struct{}
+	// Scale2 is two decimals.
 	Scale2 struct{}
+	// Scale3 is three decimals.
 	Scale3 struct{}
+	// Scale4 is four decimals.
 	Scale4 struct{}
+	// Scale5 is five decimals.
 	Scale5 struct{}
+	// Scale6 is six decimals.
 	Scale6 struct{}
+	// Scale7 is seven decimals.
 	Scale7 struct{}
+	// Scale8 is eight decimals.
 	Scale8 struct{}
+	// Scale9 is nine decimals.
 	Scale9 struct{}
 )
 

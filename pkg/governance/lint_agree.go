@@ -85,6 +85,7 @@ func (l *linter) sameType(c *Contract, p *Property, s *schema.Schema, at string,
 		item := *p.Items
 		item.Name = "" // items have no name, and no required of their own
 		l.sameType(c, &item, value.Items, at+"[]", open)
+	default: // nothing below
 	}
 }
 
@@ -98,6 +99,7 @@ func logicalType(s *schema.Schema) string {
 		return "time"
 	case schema.Decimal:
 		return "number"
+	default: // by kind
 	}
 	switch s.Kind {
 	case schema.Boolean:
@@ -112,8 +114,9 @@ func logicalType(s *schema.Schema) string {
 		return "array"
 	case schema.Record, schema.Map:
 		return "object"
+	default: // null and unions of several types have no word
+		return ""
 	}
-	return ""
 }
 
 // physicalOf is what physicalType says of a schema: its type without docs, defaults and namespaces; a record by name.
@@ -143,6 +146,7 @@ func physicalOf(s *schema.Schema) any {
 		m["symbols"] = s.Symbols
 	case schema.Fixed:
 		m["size"] = s.Size
+	default: // the name says it all
 	}
 	return m
 }

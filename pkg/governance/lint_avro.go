@@ -71,6 +71,7 @@ func (w *avroWalk) walk(s *schema.Schema, at string) {
 		for _, b := range s.Branches {
 			w.walk(b, at)
 		}
+	default: // primitive or fixed: nothing below
 	}
 }
 

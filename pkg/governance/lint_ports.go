@@ -19,11 +19,9 @@ func (l *linter) inputs() {
 				continue
 			}
 			name, version := c.Name, c.Version
-			if source, o := l.m.Offering(c.ID); o != nil {
+			if _, o := l.m.Offering(c.ID); o != nil {
 				name, version = o.Name, o.Version
-			} else if t := l.topics[c]; t == nil || !(t.Kind == "command" || strings.HasPrefix(t.Name, "priv.")) || c.Domain != p.Domain {
-				// Commands and private feeds belong to who reads them, so no product need offer them.
-				_ = source
+			} else if !l.ownInput(c, p) {
 				l.add("R7", p.File, at, "name an output port of a product, or a command or private feed of the own domain", "no product offers %s", c.ID)
 				continue
 			}
@@ -42,6 +40,13 @@ func (l *linter) inputs() {
 			}
 		}
 	})
+}
+
+// ownInput reports whether a contract is a command to the product's domain or a private feed of it. These belong to
+// who reads them, so no product need offer them.
+func (l *linter) ownInput(c *Contract, p *Product) bool {
+	t := l.topics[c]
+	return t != nil && c.Domain == p.Domain && (t.Kind == "command" || strings.HasPrefix(t.Name, "priv."))
 }
 
 // domains checks R9.

@@ -60,8 +60,10 @@ func TestTreeHasNoFindings(t *testing.T) {
 func TestRules(t *testing.T) {
 	broken := make(map[string]bool)
 	datadriven.Walk(t, "testdata/lint", func(t *testing.T, file string) {
+		t.Helper()
 		rule := filepath.Base(file)
 		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
+			t.Helper()
 			m, err := Load(edit(t, goodMesh(t), d.Input))
 			var out strings.Builder
 			if err != nil {

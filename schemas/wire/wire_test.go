@@ -191,7 +191,7 @@ func TestBlocks(t *testing.T) {
 		}
 	}
 	r := NewReader(long(MaxEmptyItems/2, MaxEmptyItems/2, 1))
-	if r.Block(0) == 0 || r.Block(0) == 0 || r.Block(0) != 0 || !r.Failed() {
+	if a, b, c := r.Block(0), r.Block(0), r.Block(0); a == 0 || b == 0 || c != 0 || !r.Failed() {
 		t.Error("the bound on items without bytes is one for the whole message")
 	}
 }

@@ -31,8 +31,10 @@ func (e *emitter) appendValue(expr string, s *schema.Schema, depth int) {
 	case schema.TimestampMicros:
 		e.p("dst = wire.AppendLong(dst, %s.UnixMicro())", expr)
 		return
+	default: // as the type it stands on
 	}
 	switch s.Kind {
+	case schema.Null: // takes no bytes
 	case schema.Boolean:
 		e.p("dst = wire.AppendBool(dst, %s)", expr)
 	case schema.Int:
@@ -113,8 +115,10 @@ func (e *emitter) readValue(expr string, s *schema.Schema, union string, depth i
 	case schema.TimestampMicros:
 		e.p("%s = time.UnixMicro(r.Long()).UTC()", expr)
 		return
+	default: // as the type it stands on
 	}
 	switch s.Kind {
+	case schema.Null: // takes no bytes
 	case schema.Boolean:
 		e.p("%s = r.Bool()", expr)
 	case schema.Int:

@@ -115,6 +115,7 @@ func (p *pkg) add(s *schema.Schema, union, file, at string, open []*schema.Schem
 	}
 	open = append(open, s)
 	switch s.Kind {
+	default: // the other primitive types need no type of their own
 	case schema.Bytes, schema.Fixed:
 		if s.Logical != schema.Decimal {
 			return nil

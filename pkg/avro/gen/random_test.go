@@ -171,6 +171,7 @@ func value(rnd *rand.Rand, s *schema.Schema, depth int) any {
 		return time.UnixMilli(rnd.Int64N(8e12) - 4e12).UTC()
 	case schema.TimestampMicros:
 		return time.UnixMicro(rnd.Int64N(8e15) - 4e15).UTC()
+	default: // as the type it stands on
 	}
 	n := 0
 	if depth < 6 {
@@ -229,6 +230,7 @@ func value(rnd *rand.Rand, s *schema.Schema, depth int) any {
 			name += "." + string(b.Logical)
 		}
 		return map[string]any{name: value(rnd, b, depth+1)}
+	default: // null
+		return nil
 	}
-	return nil
 }

@@ -100,10 +100,12 @@ func keyType(s *schema.Schema) string {
 		return "date"
 	case schema.TimestampMillis, schema.TimestampMicros:
 		return "timestamp"
+	default: // by kind
 	}
 	switch s.Kind {
 	case schema.String, schema.Boolean, schema.Int, schema.Long, schema.Enum:
 		return s.Kind.String()
+	default:
+		return ""
 	}
-	return ""
 }

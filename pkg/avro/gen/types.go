@@ -18,6 +18,7 @@ func goType(s *schema.Schema, union string) string {
 		return "schemas.Date"
 	case schema.TimestampMillis, schema.TimestampMicros:
 		return "time.Time"
+	default: // by kind
 	}
 	switch s.Kind {
 	case schema.Null:
@@ -47,6 +48,7 @@ func goType(s *schema.Schema, union string) string {
 			return "schemas.Opt[" + goType(opt, union) + "]"
 		}
 		return union + "Union"
+	default: // record, enum
+		return goName(schema.ShortName(s.Name))
 	}
-	return goName(schema.ShortName(s.Name)) // record, enum
 }

@@ -109,13 +109,14 @@ func (s *Schema) append(dst []byte, seen map[*Schema]bool, full bool) []byte {
 		dst = append(append(dst, s.Name...), `","type":"fixed","size":`...)
 		dst = strconv.AppendInt(dst, int64(s.Size), 10)
 		return append(s.extras(dst, full), '}')
+	default: // primitive
+		if !full || s.Logical == "" && len(s.Props) == 0 {
+			return append(append(append(dst, '"'), s.Kind.String()...), '"')
+		}
+		dst = append(dst, `{"type":"`...)
+		dst = append(append(dst, s.Kind.String()...), '"')
+		return append(s.extras(dst, full), '}')
 	}
-	if !full || s.Logical == "" && len(s.Props) == 0 {
-		return append(append(append(dst, '"'), s.Kind.String()...), '"')
-	}
-	dst = append(dst, `{"type":"`...)
-	dst = append(append(dst, s.Kind.String()...), '"')
-	return append(s.extras(dst, full), '}')
 }
 
 func (s *Schema) extras(dst []byte, full bool) []byte {

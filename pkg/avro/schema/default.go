@@ -132,6 +132,7 @@ func (s *Schema) appendText(dst []byte, str string) ([]byte, error) {
 			return dst, fmt.Errorf("%q is not a symbol of %s", str, s.Name)
 		}
 		return binary.AppendVarint(dst, int64(i)), nil
+	default: // bytes, fixed
 	}
 	b := make([]byte, 0, len(str))
 	for _, r := range str {

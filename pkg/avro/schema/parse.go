@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -22,9 +23,7 @@ func Parse(text string) (*Schema, error) { return ParseWith(text, nil) }
 // is not changed.
 func ParseWith(text string, known map[string]*Schema) (*Schema, error) {
 	p := &parser{names: make(map[string]*Schema, len(known))}
-	for n, s := range known {
-		p.names[n] = s
-	}
+	maps.Copy(p.names, known)
 	raw := json.RawMessage(text)
 	if !json.Valid(raw) {
 		var v any
