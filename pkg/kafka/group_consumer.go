@@ -299,7 +299,9 @@ func (m *consumerMember) heartbeat(ctx context.Context, epoch int32) (heartbeatA
 			if v >= 1 {
 				e.null() // subscription by pattern
 			}
-			e.null() // assignor: the broker's default
+			// Every topic is spread over all members, as by the classic range assignor here. The default, uniform,
+			// spreads the partitions of all topics together and may give a member none of one topic.
+			e.nullable("range")
 			switch {
 			case join:
 				e.arr(0)
