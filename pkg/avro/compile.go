@@ -135,8 +135,10 @@ func (c *compiler) fill(n *node, w, r *schema.Schema, path string) error {
 		return c.enum(n, w, r, path)
 	case schema.Array, schema.Map:
 		inner, err := c.compile(w.Items, r.Items, path+"[]")
+		if err != nil {
+			inner = &node{op: opFail, shape: c.shapes.of(w.Items), err: err} // an empty one can be read
+		}
 		n.op, n.inner = opArray, inner
-		return err
 	case schema.Record:
 		return c.record(n, w, r, path)
 	}

@@ -28,6 +28,9 @@ const (
 	negativeTTL = 5 * time.Second
 	// keptBuffer is the largest scratch buffer a Decoder keeps for reuse.
 	keptBuffer = 1 << 20
+	// keptWriters is the number of writers from which on those that cannot be read are forgotten, lest records with
+	// random ids fill the memory.
+	keptWriters = 1 << 10
 )
 
 // Decoder decodes framed values of one topic into V, whichever schema version they were written with. It is safe
@@ -97,12 +100,17 @@ func (d *Decoder[V]) Decode(v *V, value []byte) error {
 		_, err := ParseFrame(value, nil)
 		return err
 	}
-	if w := d.last.Load(); w != nil && w.same && w.key == (writerKey{f.ID, f.GUID}) {
-		return d.decodeSame(v, f.Payload)
+	key := writerKey{f.ID, f.GUID}
+	w := d.find(key)
+	if w == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+		defer cancel()
+		var err error
+		if w, err = d.learn(ctx, key); err != nil {
+			return err
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
-	defer cancel()
-	return d.decodeFrame(ctx, v, f)
+	return d.decode(v, w, f.Payload)
 }
 
 // DecodeRecord overwrites *v with a value that may be framed in any of the three ways; headers may be nil. The
@@ -112,28 +120,56 @@ func (d *Decoder[V]) DecodeRecord(ctx context.Context, v *V, value []byte, heade
 	if err != nil {
 		return err
 	}
-	return d.decodeFrame(ctx, v, f)
+	key := writerKey{f.ID, f.GUID}
+	w := d.find(key)
+	if w == nil {
+		if w, err = d.learn(ctx, key); err != nil {
+			return err
+		}
+	}
+	return d.decode(v, w, f.Payload)
 }
 
 // Prepare looks the schema of a frame up, so that Decode of values like it cannot block.
 func (d *Decoder[V]) Prepare(ctx context.Context, f Frame) error {
-	_, err := d.writerOf(ctx, writerKey{f.ID, f.GUID})
-	return err
+	key := writerKey{f.ID, f.GUID}
+	w := d.find(key)
+	if w == nil {
+		var err error
+		if w, err = d.learn(ctx, key); err != nil {
+			return err
+		}
+	}
+	return w.err
 }
 
-func (d *Decoder[V]) decodeFrame(ctx context.Context, v *V, f Frame) error {
-	w, err := d.writerOf(ctx, writerKey{f.ID, f.GUID})
-	if err != nil {
-		return err
+// find returns what is known of a writer and can still be relied on, or nil.
+func (d *Decoder[V]) find(key writerKey) *writer {
+	if w := d.last.Load(); w != nil && w.key == key {
+		return w
 	}
+	w := (*d.known.Load())[key]
+	switch {
+	case w == nil || w.err != nil && !w.retry.IsZero() && d.now().After(w.retry):
+		return nil
+	case w.err == nil:
+		d.last.Store(w)
+	}
+	return w
+}
+
+func (d *Decoder[V]) decode(v *V, w *writer, payload []byte) error {
 	if w.same {
-		return d.decodeSame(v, f.Payload)
+		return d.decodeSame(v, payload)
+	}
+	if w.err != nil {
+		return w.err
 	}
 	buf, _ := d.buffers.Get().(*[]byte)
 	if buf == nil {
 		buf = new([]byte)
 	}
-	out, err := w.program.Transcode((*buf)[:0], f.Payload)
+	out, err := w.program.Transcode((*buf)[:0], payload)
 	if err == nil {
 		err = d.decodeSame(v, out)
 	}
@@ -155,26 +191,6 @@ func (d *Decoder[V]) decodeSame(v *V, payload []byte) error {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return nil
-}
-
-func (d *Decoder[V]) writerOf(ctx context.Context, key writerKey) (*writer, error) {
-	w := d.last.Load()
-	if w == nil || w.key != key {
-		w = (*d.known.Load())[key]
-	}
-	if w == nil || w.err != nil && !w.retry.IsZero() && d.now().After(w.retry) {
-		var err error
-		if w, err = d.learn(ctx, key); err != nil {
-			return nil, err
-		}
-	}
-	if w.err != nil {
-		return nil, w.err
-	}
-	if d.last.Load() != w {
-		d.last.Store(w)
-	}
-	return w, nil
 }
 
 // learn asks the source about key and remembers what can be relied on.
@@ -221,6 +237,9 @@ func (d *Decoder[V]) remember(w *writer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	next := maps.Clone(*d.known.Load())
+	if len(next) >= keptWriters {
+		maps.DeleteFunc(next, func(_ writerKey, w *writer) bool { return w.err != nil })
+	}
 	next[w.key] = w
 	d.known.Store(&next)
 }

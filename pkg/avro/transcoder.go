@@ -23,7 +23,8 @@ type Transcoder struct {
 
 // NewTranscoder compiles the resolution of two self-contained schemas. The error matches [ErrSchema] when one is not
 // valid and [ErrIncompatible], naming the place, when no value of the writer's can be read. A part that only some
-// values have, such as one branch of the writer's union, is refused by Transcode when it is met.
+// values have, such as one branch of the writer's union or the items of an array, is refused by Transcode when it is
+// met.
 func NewTranscoder(writerSchema, readerSchema string) (*Transcoder, error) {
 	w, err := parse(writerSchema)
 	if err != nil {
