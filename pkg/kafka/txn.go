@@ -28,8 +28,8 @@ var (
 type TxnConfig struct {
 	// ID is the transactional id: one per process slot, stable over restarts. Required.
 	ID string
-	// Timeout is how long a transaction may take before it is given up, by this side and by the broker, which then
-	// fences the producer; default 40 s. The broker's transaction.max.timeout.ms bounds it.
+	// Timeout is how long the broker lets a transaction take before it aborts it and fences the producer; default
+	// 40 s. This side gives up earlier: writing after half of that time. transaction.max.timeout.ms bounds it.
 	Timeout time.Duration
 	// Codec compresses the batches.
 	Codec Codec

@@ -98,11 +98,14 @@ func (t *Txn) work() ([]*txnPart, []*txnOffsets) {
 	return parts, groups
 }
 
+// transact spends half of the transaction's time on writing and up to three quarters until the commit is answered.
+// The rest is for aborting, for the broker's own clock runs too, and fences the producer when it is up (KIP-588).
 func (p *TxnProducer) transact(ctx context.Context, parts []*txnPart, groups []*txnOffsets) error {
-	if err := p.stage(ctx, parts, groups); err != nil {
+	start := time.Now()
+	if err := p.stage(ctx, start.Add(p.cfg.Timeout/2), parts, groups); err != nil {
 		return p.fail(ctx, err)
 	}
-	err := p.commit(ctx)
+	err := p.commit(ctx, start.Add(p.cfg.Timeout*3/4))
 	if err == nil {
 		for _, pt := range parts {
 			if !p.tv2 {
@@ -117,8 +120,8 @@ func (p *TxnProducer) transact(ctx context.Context, parts []*txnPart, groups []*
 }
 
 // stage writes records and offsets under the transaction.
-func (p *TxnProducer) stage(ctx context.Context, parts []*txnPart, groups []*txnOffsets) error {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
+func (p *TxnProducer) stage(ctx context.Context, until time.Time, parts []*txnPart, groups []*txnOffsets) error {
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	p.began = true
 	if p.tv2 {
@@ -302,10 +305,10 @@ func (p *TxnProducer) accept(sent []*txnPart) error {
 }
 
 // commit asks the coordinator to commit until it says yes, or something that repeating does not settle.
-func (p *TxnProducer) commit(parent context.Context) error {
+func (p *TxnProducer) commit(parent context.Context, until time.Time) error {
 	ctx, cancel := linger(parent, p.c.cfg.RequestTimeout)
 	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, p.cfg.Timeout)
+	ctx, cancel = context.WithDeadline(ctx, until)
 	defer cancel()
 	p.commits = true
 	pause, failures := 5*time.Millisecond, 0
