@@ -58,8 +58,8 @@ type Fetcher struct {
 	turn     int          // where in order the next request begins, so that nobody is always last
 	brokers  map[int32]*fetchBroker
 	ready    []*Chunk
-	buffered int // bytes of ready chunks, paused partitions left out
-	reserved int // bytes that requests under way may bring
+	buffered int       // bytes of ready chunks, paused partitions left out
+	reserved int       // bytes that requests under way may bring
 	finding  bool      // a request for leaders is under way
 	loggedAt time.Time // when its failure was logged last
 	out      []*Chunk

@@ -248,8 +248,14 @@ func (c *Client) refresh(ctx context.Context, since time.Time, topics []string) 
 	return nil
 }
 
+// learn takes over an answer. m.mu is held.
 func (m *metadata) learn(ans *metadataAnswer, addr string, asked []string, at time.Time) {
 	if len(ans.cluster.Brokers) > 0 {
+		if gone(m.cluster.Brokers, ans.cluster.Brokers) {
+			// The transport keeps a pool, which dials now and then, for every address it ever saw. Start over: calls
+			// under way finish on their connections.
+			m.c.transport.CloseIdleConnections()
+		}
 		m.cluster, m.good, m.stale, m.asked = ans.cluster, addr, false, at
 	}
 	if m.topics == nil {
@@ -261,6 +267,16 @@ func (m *metadata) learn(ans *metadataAnswer, addr string, asked []string, at ti
 	for name, t := range ans.topics {
 		m.topics[name] = topicEntry{meta: t, at: at}
 	}
+}
+
+// gone says whether an address of the old brokers is no longer among the new ones.
+func gone(old, current map[int32]string) bool {
+	for id, addr := range old {
+		if current[id] != addr {
+			return true
+		}
+	}
+	return false
 }
 
 // hedge is how long one broker may be silent before the next is asked too.

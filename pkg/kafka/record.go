@@ -73,43 +73,70 @@ type recordIter struct {
 }
 
 // next reads the next record into r; false at the end and, with bad set, at damaged bytes.
+//
+// It walks by index over one slice, and reads numbers of one byte in line: this loop is where a reader that only
+// looks at its records spends its time.
 func (it *recordIter) next(r *Record) bool {
 	if it.left <= 0 {
 		return false
 	}
-	l, n := varint(it.p)
-	if n <= 0 || l < 6 || l > int64(len(it.p)-n) {
+	p := it.p
+	l, n := varint(p)
+	if n <= 0 || l < 6 || l > int64(len(p)-n) {
 		return it.fail()
 	}
 	end := n + int(l)
-	p := it.p[n+1 : end : end] // without attributes, which are unused
-	it.p = it.p[end:]
+	it.p = p[end:]
+	p = p[:end:end]
 	it.left--
-	d, n := varint(p)
-	if n <= 0 {
-		return it.fail()
-	}
-	p = p[n:]
+	i := n + 1 // attributes are unused
+	d, i := varintAt(p, i)
 	if r.Timestamp = it.ts; !it.append {
 		r.Timestamp += d
 	}
-	if d, n = varint(p); n <= 0 {
-		return it.fail()
-	}
-	p = p[n:]
+	d, i = varintAt(p, i)
 	r.Offset = it.base + d
-	var ok bool
-	if r.Key, p, ok = cutVarBytes(p); !ok {
+	if d, i = varintAt(p, i); d > int64(len(p)-i) || i <= 0 {
 		return it.fail()
 	}
-	if r.Value, p, ok = cutVarBytes(p); !ok {
+	r.Key = nil
+	if d >= 0 {
+		r.Key = p[i : i+int(d) : i+int(d)]
+		i += int(d)
+	}
+	if d, i = varintAt(p, i); d > int64(len(p)-i) || i <= 0 {
 		return it.fail()
 	}
-	if d, n = varint(p); n <= 0 || d < 0 || d > int64(len(p)) {
+	r.Value = nil
+	if d >= 0 {
+		r.Value = p[i : i+int(d) : i+int(d)]
+		i += int(d)
+	}
+	if d, i = varintAt(p, i); i <= 0 || d < 0 || d > int64(len(p)-i) {
 		return it.fail()
 	}
-	r.headerCount, r.headers = int32(d), p[n:]
+	r.headerCount, r.headers = int32(d), p[i:]
 	return true
+}
+
+// varintAt reads the number at p[i] and returns the index after it; an index of 0 or less, which it takes as well,
+// says that there was none.
+func varintAt(p []byte, i int) (int64, int) {
+	if uint(i) < uint(len(p)) && p[i] < 0x80 {
+		return int64(p[i]>>1) ^ -int64(p[i]&1), i + 1
+	}
+	return varintSlow(p, i)
+}
+
+func varintSlow(p []byte, i int) (int64, int) {
+	if i <= 0 || i >= len(p) {
+		return 0, -1
+	}
+	v, n := varint(p[i:])
+	if n <= 0 {
+		return 0, -1
+	}
+	return v, i + n
 }
 
 func (it *recordIter) fail() bool {
