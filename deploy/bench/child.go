@@ -42,7 +42,7 @@ func Child(ctx context.Context, args []string, out io.Writer) error {
 	case "produce-franz":
 		err = rival.FranzProduce(ctx, brokers, topic, topic+"-id", value, m)
 	case "count-mesh":
-		err = mesh.Count(ctx, brokers, topic, m)
+		err = mesh.CountRun(ctx, brokers, topic, m)
 	case "count-franz":
 		err = rival.FranzCount(ctx, brokers, topic, topic+"-franz-changelog", topic+"-franz-out", topic+"-franz", m)
 	default:

@@ -80,3 +80,11 @@ func Feed(ctx context.Context, brokers, topic string, n int, value []byte) error
 		return nil
 	}
 }
+
+// DropGroup deletes a consumer group, so that the next run starts from the beginning.
+func DropGroup(ctx context.Context, brokers, group string) error {
+	return admin(brokers, func(a *kadm.Client) error {
+		_, err := a.DeleteGroup(ctx, group)
+		return err
+	})
+}
