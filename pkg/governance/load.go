@@ -157,14 +157,11 @@ func walkProperty(at string, p *Property, fn func(string, *Property)) {
 	fn(at, p)
 	walkProperties(at+".", p.Properties, fn)
 	if p.Items != nil {
-		// The items of an array are a property without a name; their own properties stand right under the array.
-		if len(p.Items.Properties) == 0 {
-			walkProperty(at+"[]", p.Items, fn)
-		} else {
+		// Items have no name: the properties of an object in an array stand right under the array.
+		if len(p.Items.Properties) > 0 {
 			walkProperties(at+"[].", p.Items.Properties, fn)
-			if p.Items.Items != nil {
-				walkProperty(at+"[][]", p.Items.Items, fn)
-			}
+			return
 		}
+		walkProperty(at+"[]", p.Items, fn)
 	}
 }

@@ -72,6 +72,13 @@ func (e *emitter) topic(t *topic) error {
 		parts := make([]string, len(t.key.fields))
 		for i, f := range t.key.fields {
 			parts[i] = f.goName + ": " + f.expr
+			switch f.schema.Logical { // as precise as the text, so that the parsed key is the same key
+			case schema.TimestampMillis:
+				parts[i] += ".UTC().Truncate(time.Millisecond)"
+			case schema.TimestampMicros:
+				parts[i] += ".UTC().Truncate(time.Microsecond)"
+			default:
+			}
 		}
 		e.p("return %s{%s}", keyGo, strings.Join(parts, ", "))
 	}

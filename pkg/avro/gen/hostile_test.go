@@ -51,7 +51,9 @@ func TestRoundTrip(t *testing.T) {
 
 func TestKeyRoundTrip(t *testing.T) {
 	topic := zoo.AnimalState
-	k := topic.KeyOf(animal())
+	v := animal()
+	v.Fed = v.SeenAt.In(time.FixedZone("", 3600)) // more precise than the field, and elsewhere
+	k := topic.KeyOf(v)
 	text := topic.Keys.Append(nil, k)
 	require.Equal(t, `leo\|1|BIG_CAT|2001-02-03|2011-12-09T12:50:00.123456Z|2011-12-09T12:50:00.123Z|true|4|-1099511627776|1.999`, string(text))
 	back, err := topic.Keys.Parse(text)

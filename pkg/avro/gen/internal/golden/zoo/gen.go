@@ -40,7 +40,7 @@ var AnimalState = &schemas.Topic[AnimalKey, Animal]{
 		Decode: (*Animal).DecodeAvro,
 	},
 	KeyOf: func(v *Animal) AnimalKey {
-		return AnimalKey{AnimalID: v.AnimalID, Kind: v.Kind, Born: v.Born, SeenAt: v.SeenAt, Fed: v.Fed, Tame: v.Tame, Legs: v.Legs, Steps: v.Steps, Price: v.Price}
+		return AnimalKey{AnimalID: v.AnimalID, Kind: v.Kind, Born: v.Born, SeenAt: v.SeenAt.UTC().Truncate(time.Microsecond), Fed: v.Fed.UTC().Truncate(time.Millisecond), Tame: v.Tame, Legs: v.Legs, Steps: v.Steps, Price: v.Price}
 	},
 }
 
