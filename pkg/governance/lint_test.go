@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -180,4 +181,37 @@ func TestParseTopicName(t *testing.T) {
 		_, err := ParseTopicName(bad)
 		require.Error(t, err, bad)
 	}
+}
+
+// TestTopicDefaults: what a contract leaves out has a meaning.
+func TestTopicDefaults(t *testing.T) {
+	c := &Contract{File: "c", Schema: []SchemaObject{{PhysicalName: "pub.ecomm.shop.cart.state.v1", Custom: CustomProperties{{"kafkaKey", "visitorId"}}}}}
+	got, err := c.Topic()
+	require.NoError(t, err)
+	require.Equal(t, Topic{
+		Name: "pub.ecomm.shop.cart.state.v1", Kind: "state", Key: []string{"visitorId"}, Partitions: DefaultPartitions,
+		Cleanup: "compact", RetentionText: "LC", Subject: "pub.ecomm.shop.cart.state.v1-value", Compatibility: "FULL_TRANSITIVE",
+	}, got)
+	c.Schema[0].PhysicalName = "pub.ecomm.shop.seen.event.v1"
+	_, err = c.Topic()
+	require.ErrorContains(t, err, "retention", "events are not kept for ever by accident")
+	c.Schema[0].Custom = append(c.Schema[0].Custom, CustomProperty{"retention", "P7D"})
+	got, err = c.Topic()
+	require.NoError(t, err)
+	require.Equal(t, []any{"event", "delete", 7 * 24 * time.Hour}, []any{got.Kind, got.Cleanup, got.Retention})
+	_, err = (&Contract{File: "c"}).Topic()
+	require.ErrorContains(t, err, "one topic per contract")
+}
+
+func TestLookups(t *testing.T) {
+	m, err := Load(goodMesh(t))
+	require.NoError(t, err)
+	require.Equal(t, "Cart", m.Contract("urn:good:cart").Name)
+	require.Nil(t, m.Contract("urn:good:none"))
+	require.Equal(t, "urn:good:town-scores", m.ProductByName("TownScores").ID)
+	require.Nil(t, m.ProductByName("none"))
+	p, o := m.Offering("urn:good:cart")
+	require.Equal(t, []string{"ShoppingCart", "CartState"}, []string{p.Name, o.Name})
+	f := Finding{"R1", "a/b.odps.yaml", "description", "the same as c", "say what differs"}
+	require.Equal(t, "a/b.odps.yaml: description: the same as c [R1] → say what differs", f.String())
 }
