@@ -29,8 +29,8 @@ type Config struct {
 	InstanceID      string        `name:"instance-id" env:"MESHWORK_INSTANCE_ID" placeholder:"ID" help:"Name of this instance, stable over restarts. Default: made once and kept in the state folder."`
 	HTTPListen      string        `name:"http-listen" env:"MESHWORK_HTTP_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the API, /metrics, /livez, /readyz and /describe."`
 	CommitInterval  time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions: latency against throughput (Kafka Streams: commit.interval.ms)."`
+	Compression     string        `name:"compression" env:"MESHWORK_COMPRESSION" default:"lz4" help:"none, gzip, snappy, lz4 or zstd, for what is published (Kafka: compression.type)."`
 	CreateTopics    bool          `name:"create-topics" env:"MESHWORK_CREATE_TOPICS" default:"true" negatable:"" help:"Create missing topics and register schemas at start. Off where an operator owns them."`
-	Workers         int           `name:"workers" env:"MESHWORK_WORKERS" default:"0" help:"Goroutines that run reactions; 0: one per processor."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"MESHWORK_SHUTDOWN_TIMEOUT" default:"45s" help:"How long a graceful stop may take."`
 }
 
@@ -135,8 +135,8 @@ func (c *Config) Validate() error {
 	if c.CommitInterval < time.Millisecond || c.CommitInterval > 30*time.Second {
 		f.add("--commit-interval %s: want 1ms to 30s, below the transaction timeout of 40s", c.CommitInterval)
 	}
-	if c.Workers < 0 {
-		f.add("--workers %d: want 0 or more", c.Workers)
+	if _, err := kafka.ParseCodec(c.Compression); err != nil {
+		f.add("--compression: %v", err)
 	}
 	if c.ShutdownTimeout <= 0 {
 		f.add("--shutdown-timeout %s: want more than 0", c.ShutdownTimeout)
@@ -145,6 +145,12 @@ func (c *Config) Validate() error {
 		f.add("%v", err)
 	}
 	return f.Err()
+}
+
+// codec is the compression; Validate has checked it.
+func (c *Config) codec() kafka.Codec {
+	codec, _ := kafka.ParseCodec(c.Compression)
+	return codec
 }
 
 // Telemetry is c as package telemetry takes it.
@@ -269,7 +275,7 @@ func (c *Config) Fields() []zap.Field {
 		zap.String("kafka_sasl", strings.TrimSpace(c.Kafka.SASLMechanism+" "+c.Kafka.SASLUser)),
 		zap.Strings("registry_urls", urls), zap.String("state_dir", c.StateDir), zap.String("instance_id", c.InstanceID),
 		zap.String("http_listen", c.HTTPListen), zap.Duration("commit_interval", c.CommitInterval),
-		zap.Bool("create_topics", c.CreateTopics), zap.Int("workers", c.Workers),
+		zap.Bool("create_topics", c.CreateTopics),
 		zap.Duration("shutdown_timeout", c.ShutdownTimeout), zap.String("log_level", c.Log.Level),
 	}
 }

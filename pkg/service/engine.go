@@ -2,36 +2,153 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"maps"
+	"path/filepath"
+	"strings"
 
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/stream"
 )
 
-// Status is the state of the products that run in a process.
-type Status struct{}
+// engine is the stream runners of a process, one per service so that metrics
+// tell services apart.
+type engine struct{ runners []serviceRunner }
 
-// engine is what a Platform needs of the stream engine.
-type engine interface {
-	run(ctx context.Context) error
-	unready() string // "" when ready, else what is missing
-	status() Status
+type serviceRunner struct {
+	service string
+	*stream.Runner
 }
 
-type stubEngine struct{}
-
-func (stubEngine) run(ctx context.Context) error { <-ctx.Done(); return nil }
-func (stubEngine) unready() string               { return "" }
-func (stubEngine) status() Status                { return Status{} }
-
-func newEngine(_ *Platform, _ []stream.Definition) (engine, error) { return stubEngine{}, nil }
-
-func describe(_ []stream.Definition) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotImplemented) }
+func (p *Platform) newEngine(services []Definition) (*engine, error) {
+	e := &engine{}
+	for _, s := range services {
+		if s.Products == nil {
+			continue
+		}
+		products, err := s.Products(&p.Config)
+		if err != nil {
+			return nil, fmt.Errorf("service %s: %w", s.Name, err)
+		}
+		r, err := stream.NewRunner(stream.Config{
+			Kafka: p.Kafka, Registry: stream.FromRegistry(p.Registry), Service: s.Name,
+			StateDir: filepath.Join(p.Config.StateDir, s.Name), InstanceID: p.Config.InstanceID,
+			Log: p.Log.Named(s.Name), Metrics: p.Metrics, CommitInterval: p.Config.CommitInterval, StopTimeout: p.Config.ShutdownTimeout * 2 / 3,
+			Codec: p.Config.codec(), NoTopics: !p.Config.CreateTopics, NoRegister: !p.Config.CreateTopics,
+		}, products...)
+		if err != nil {
+			return nil, fmt.Errorf("service %s: %w", s.Name, err)
+		}
+		e.runners = append(e.runners, serviceRunner{s.Name, r})
+	}
+	return e, nil
 }
 
-func printDescription(w io.Writer, def Definition, _ *Config, _ string) error {
-	_, err := fmt.Fprintln(w, def.Name)
+func (e *engine) run(ctx context.Context) error {
+	if len(e.runners) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, r := range e.runners {
+		g.Go(func() error {
+			if err := r.Run(ctx); err != nil {
+				return fmt.Errorf("service %s: %w", r.service, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// unready says what is missing, "" when nothing is.
+func (e *engine) unready() string {
+	var missing []string
+	for _, r := range e.runners {
+		if r.Ready() {
+			continue
+		}
+		for _, s := range r.Status() {
+			switch s.State {
+			case stream.Running, stream.CaughtUp:
+			case stream.Restoring:
+				for _, res := range s.Restores {
+					missing = append(missing, fmt.Sprintf("%s/%d: restoring %d of %d, %s left", s.Name, res.Partition, res.Read, res.Total, res.ETA.Round(1e9)))
+				}
+			default:
+				missing = append(missing, fmt.Sprintf("%s: %s", s.Name, s.State))
+			}
+		}
+	}
+	return strings.Join(missing, "; ")
+}
+
+// Status is how the products of all services are doing in this process.
+func (p *Platform) Status() []stream.ProductStatus {
+	if p.engine == nil {
+		return nil
+	}
+	var all []stream.ProductStatus
+	for _, r := range p.engine.runners {
+		all = append(all, r.Status()...)
+	}
+	return all
+}
+
+// CaughtUp says whether everything in the inputs of all products has been
+// processed and committed, and no timer is due. It is conclusive when this
+// process alone runs the products.
+//
+// Services feed each other, so one that was idle may have been given work by
+// the next before that became idle too. Therefore two rounds must agree and no
+// position may have moved between them.
+func (p *Platform) CaughtUp(ctx context.Context) (bool, error) {
+	if p.engine == nil {
+		return false, nil
+	}
+	var before map[string]map[kafka.TopicPartition]int64
+	for range 2 {
+		for _, r := range p.engine.runners {
+			if ok, err := r.CaughtUp(ctx); err != nil || !ok {
+				return false, err
+			}
+		}
+		now := p.positions()
+		if before != nil && !maps.EqualFunc(before, now, maps.Equal) {
+			return false, nil
+		}
+		before = now
+	}
+	return true, nil
+}
+
+// positions are the next offsets of all inputs, by product.
+func (p *Platform) positions() map[string]map[kafka.TopicPartition]int64 {
+	all := map[string]map[kafka.TopicPartition]int64{}
+	for _, s := range p.Status() {
+		m := map[kafka.TopicPartition]int64{}
+		for _, in := range s.Inputs {
+			m[kafka.TopicPartition{Topic: in.Topic, Partition: in.Partition}] = in.Next
+		}
+		all[s.Group] = m
+	}
+	return all
+}
+
+// errStopped marks a process whose products ended although nobody asked.
+var errStopped = errors.New("the products stopped by themselves")
+
+func (p *Platform) runEngine(ctx context.Context) error {
+	err := p.engine.run(ctx)
+	if err == nil && ctx.Err() == nil {
+		err = errStopped
+	}
+	if err != nil {
+		p.Log.Error("products ended", zap.Error(err))
+	}
 	return err
 }

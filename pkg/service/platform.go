@@ -12,7 +12,6 @@ import (
 
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/registry"
-	"meshwork.dev/pkg/stream"
 	"meshwork.dev/pkg/telemetry"
 )
 
@@ -28,7 +27,7 @@ type Platform struct {
 	Health   *telemetry.Health
 	Server   *Server
 
-	engine engine
+	engine *engine
 	stops  []namedStop
 }
 
@@ -69,35 +68,23 @@ func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (*Platf
 	return p, nil
 }
 
-// Status is the state of the products that run here; zero before Run.
-func (p *Platform) Status() Status {
-	if p.engine == nil {
-		return Status{}
-	}
-	return p.engine.status()
-}
-
 // Prepare builds the products of the services and mounts their routes. Run
 // calls it when it has not been called.
 func (p *Platform) Prepare(services ...Definition) error {
-	var products []stream.Definition
 	for _, s := range services {
 		p.Metrics.SetBuild(s.Name, telemetry.ReadBuild())
 		p.Metrics.SetReady(s.Name, false)
-		if s.Products != nil {
-			defs, err := s.Products(&p.Config)
-			if err != nil {
-				return fmt.Errorf("service %s: %w", s.Name, err)
-			}
-			products = append(products, defs...)
-		}
 	}
-	e, err := newEngine(p, products)
+	e, err := p.newEngine(services)
 	if err != nil {
 		return err
 	}
 	p.engine = e
-	p.Server.Mux.HandleFunc("GET /describe", describe(products))
+	description, err := Describe(&p.Config, services...)
+	if err != nil {
+		return err
+	}
+	p.Server.Mux.HandleFunc("GET /describe", description.serve)
 	for _, s := range services {
 		if s.Routes == nil {
 			continue
@@ -149,7 +136,7 @@ func (p *Platform) Run(ctx context.Context, services ...Definition) error {
 		defer close(watched)
 		p.watchReady(watch, services)
 	}()
-	err := p.engine.run(ctx)
+	err := p.runEngine(ctx)
 	stopWatch()
 	<-watched
 	p.Health.Wait("start", "stopping")

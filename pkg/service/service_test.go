@@ -49,10 +49,10 @@ func TestHelpNamesEveryFlagWithItsVariable(t *testing.T) {
 
 func TestAllFaultsAreListedAtOnce(t *testing.T) {
 	status, _, errs := exec(t, "--kafka-brokers=nowhere", "--kafka-sasl-mechanism=GUESS", "--kafka-tls-cert=a.pem",
-		"--registry-url=ftp://x", "--commit-interval=2m", "--workers=-1", "--http-listen=8080", "--log-level=loud", "--state-dir=")
+		"--registry-url=ftp://x", "--commit-interval=2m", "--compression=rar", "--http-listen=8080", "--log-level=loud", "--state-dir=")
 	require.Equal(t, service.ExitUsage, status)
 	for _, want := range []string{
-		`"nowhere"`, `"GUESS"`, "go together", "without --kafka-tls", `"ftp://x"`, "2m0s", "--workers -1", `"8080"`, `"loud"`, "--state-dir",
+		`"nowhere"`, `"GUESS"`, "go together", "without --kafka-tls", `"ftp://x"`, "2m0s", `"rar"`, `"8080"`, `"loud"`, "--state-dir",
 	} {
 		require.Contains(t, errs, want)
 	}
