@@ -42,7 +42,7 @@ type APIConfig struct {
 const retryAfter = 2
 
 // maxBody bounds the body of a request, in bytes.
-const maxBody = 4 << 20
+const maxBody = 2 << 20
 
 //go:embed openapi.json
 var openAPI []byte

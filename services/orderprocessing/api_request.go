@@ -136,7 +136,7 @@ func idempotencyKey(r *http.Request) (string, *failure) {
 func readJSON(w http.ResponseWriter, r *http.Request, into any, empty bool) ([]byte, *failure) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, &failure{Title: "The request is too large", Status: http.StatusRequestEntityTooLarge, Detail: "at most 4 MiB are taken"}
+		return nil, &failure{Title: "The request is too large", Status: http.StatusRequestEntityTooLarge, Detail: "at most 2 MiB are taken"}
 	}
 	if err != nil {
 		return nil, malformed("", "the body ended early")

@@ -132,7 +132,7 @@ func TestRequestsThatAreNotTaken(t *testing.T) {
 		{"four decimals", `{"items":[{"productId":"1","quantity":1,"unitPrice":1.0001}]}`, 400, "", "at most three decimals", nil},
 		{"no body", ``, 415, "", "application/json", nil},
 		{"a form", `a=b`, 415, "", "application/json", []string{"Content-Type: application/x-www-form-urlencoded"}},
-		{"too large", `{"comment":"` + strings.Repeat("x", maxBody) + `"}`, 413, "", "4 MiB", nil},
+		{"too large", `{"comment":"` + strings.Repeat("x", maxBody) + `"}`, 413, "", "2 MiB", nil},
 		{"long key", oneItem, 400, "Idempotency-Key", "at most 255", []string{"Idempotency-Key: " + strings.Repeat("k", 256)}},
 		{"no items", `{}`, 422, "items", "the order has no items", nil},
 		{"no price", `{"items":[{"productId":"1","quantity":1}]}`, 422, "items[0].unitPrice", "is missing", nil},

@@ -15,6 +15,8 @@ const (
 	maxItems      = 10_000
 	maxText       = 512                               // bytes in an id, a name or an address line
 	maxComment    = 4096                              // bytes in a comment or a reason
+	maxOrder      = 600 << 10                         // bytes of an order, so that its state fits a record everywhere
+	maxRefused    = 64 << 10                          // bytes of a refused order that are kept with the refusal
 	maxLineAmount = schemas.Money(99_999_999_999_999) // a line's quantity × price, unsigned
 )
 
@@ -47,6 +49,8 @@ func (r Rules) check(o *orderproc.CreateOrder) *Problem {
 		return problem("items", "the order has no items")
 	case len(o.Items) > maxItems:
 		return problem("items", "%d items, at most %d are taken", len(o.Items), maxItems)
+	case sizeOf(o) > maxOrder:
+		return problem("items", "the order is larger than %d KiB", maxOrder>>10)
 	case o.Cancels.Valid && o.Kind != orderproc.OrderKindCancellation:
 		return problem("cancels", "only a CANCELLATION credits another order")
 	}
@@ -174,3 +178,33 @@ func checkItem(kind orderproc.OrderKind, it *orderproc.OrderItem) *Problem {
 }
 
 func itemField(i int, field string) string { return fmt.Sprintf("items[%d].%s", i, field) }
+
+// sizeOf is about the bytes the order takes as a record, once its product codes are filled in.
+func sizeOf(o *orderproc.CreateOrder) int {
+	n := 512 + len(o.OrderID) + 2*len(o.Identity.IdempotenceID) + len(o.Currency)
+	for _, t := range []schemas.Opt[string]{o.CustomerID, o.CustomerName, o.Country, o.PaymentReference, o.Comment, o.Cancels} {
+		n += len(t.Value)
+	}
+	for _, a := range []schemas.Opt[orderproc.Address]{o.BillTo, o.ShipTo} {
+		n += len(a.Value.Name.Value) + len(a.Value.Line1) + len(a.Value.Line2.Value) + len(a.Value.City) +
+			len(a.Value.PostalCode.Value) + len(a.Value.Region.Value) + len(a.Value.Country)
+	}
+	for i := range o.Items {
+		it := &o.Items[i]
+		n += 40 + len(it.ProductID) + max(len(it.ProductID), len(it.ProductCode)) + len(it.Description.Value)
+	}
+	return n
+}
+
+// nameable tells whether a command can be answered at all: whether its order and its own id fit a row.
+func nameable(orderID, idempotenceID string) bool {
+	return orderID != "" && len(orderID) <= maxText && len(idempotenceID) <= maxText
+}
+
+// shorten cuts a text to at most limit bytes, between characters.
+func shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "")
+}

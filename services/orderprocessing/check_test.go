@@ -44,6 +44,7 @@ func TestCheck(t *testing.T) {
 		{"no date", "orderDate: is missing", func(c *o) { c.OrderDate = time.Time{} }},
 		{"no items", "items: the order has no items", func(c *o) { c.Items = nil }},
 		{"too many items", "items: 10001 items, at most 10000 are taken", func(c *o) { c.Items = make([]orderproc.OrderItem, 10_001) }},
+		{"too many bytes", "items: the order is larger than 600 KiB", func(c *o) { c.Items[0].Description = schemas.Some(strings.Repeat("x", 700_000)) }},
 		{"a sale that credits", "cancels: only a CANCELLATION credits another order", func(c *o) { c.Cancels = schemas.Some("7") }},
 		{"a blank customer", "customerId: is empty", func(c *o) { c.CustomerID = schemas.Some(" ") }},
 		{"control character", "orderId: has a control character", func(c *o) { c.OrderID = "a\nb" }},

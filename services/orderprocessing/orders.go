@@ -18,14 +18,14 @@ const (
 // order is what a reaction about one order works with: its state, and its key.
 type order = *stream.Ctx[string, orderproc.Order]
 
-var errNoOrder = errors.New("the command names no order")
+var errNoOrder = errors.New("the command names no order, or with an id longer than 512 bytes")
 
 // lifecycle holds the reactions of the Order product.
 type lifecycle struct{ rules Rules }
 
 // create takes in an order, or refuses it. Asking for the same order again changes nothing.
 func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
-	if cmd.OrderID == "" {
+	if !nameable(cmd.OrderID, cmd.Identity.IdempotenceID) {
 		return stream.Reject(errNoOrder)
 	}
 	asked := newOrder(&cmd)
@@ -41,10 +41,14 @@ func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
 		return nil // refused once, and sent again unchanged
 	}
 	asked.Revision = c.State.Revision
-	p := l.rules.check(&cmd)
-	if p != nil {
-		asked.Reason = schemas.Some(p.Error())
-		asked.Items = asked.Items[:min(len(asked.Items), maxItems)]
+	if p := l.rules.check(&cmd); p != nil {
+		if sizeOf(&cmd) > maxRefused {
+			asked = orderproc.Order{
+				OrderID: cmd.OrderID, Kind: cmd.Kind, OrderDate: cmd.OrderDate, IdempotenceID: asked.IdempotenceID,
+				Revision: asked.Revision,
+			}
+		}
+		asked.Reason = schemas.Some(shorten(p.Error(), maxText))
 		c.State = asked
 		return step(c, c.Time(), moveRefuse)
 	}
@@ -111,7 +115,7 @@ func complete(c order, m move, at time.Time) error {
 func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 	id := cmd.Identity.IdempotenceID
 	switch {
-	case cmd.OrderID == "":
+	case !nameable(cmd.OrderID, id):
 		return stream.Reject(errNoOrder)
 	case !c.Exists():
 		return stream.Reject(errors.New(why(absent, moveWithdraw)))
@@ -130,7 +134,7 @@ func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 	c.CancelTimer(timerComplete)
 	c.State.CancelledAt, c.State.WithdrawnBy = schemas.Some(at), schemas.Some(id)
 	if cmd.Reason != "" {
-		c.State.Reason = schemas.Some(cmd.Reason)
+		c.State.Reason = schemas.Some(shorten(cmd.Reason, maxComment))
 	}
 	stream.Emit(c, orderproc.OrderCancelledEvent, c.Key,
 		cancelledEvent(&c.State, orderproc.CancelEffectWithdrawn, id, at))

@@ -1,6 +1,7 @@
 package orderprocessing
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -114,15 +115,32 @@ func TestARefusedOrderIsPutRight(t *testing.T) {
 	require.EqualValues(t, 2, o.Revision)
 }
 
-// An order too large to be taken does not get its items into the state.
+// However large a command is, what is kept of it fits a record; what cannot be named is a dead letter.
 func TestRefusingKeepsTheStateSmall(t *testing.T) {
+	long := strings.Repeat("é", 200_000)
+	for name, change := range map[string]func(*orderproc.CreateOrder){
+		"items": func(c *orderproc.CreateOrder) {
+			for len(c.Items) <= maxItems {
+				c.Items = append(c.Items, c.Items[0])
+			}
+		},
+		"bytes":    func(c *orderproc.CreateOrder) { c.Items[0].Description = schemas.Some(long + long) },
+		"currency": func(c *orderproc.CreateOrder) { c.Currency = long },
+		"comment":  func(c *orderproc.CreateOrder) { c.Comment = schemas.Some(long) },
+	} {
+		d := driver(t)
+		cmd := *validOrder()
+		change(&cmd)
+		streamtest.Send(d, orderproc.CreateOrderCommand, cmd)
+		o := theOrder(t, d, "1")
+		require.Equal(t, orderproc.OrderStatusRefused, o.Status, name)
+		require.Less(t, len(o.AppendAvro(nil)), 2*maxRefused, name)
+	}
 	d := driver(t)
 	cmd := *validOrder()
-	for len(cmd.Items) <= maxItems {
-		cmd.Items = append(cmd.Items, cmd.Items[0])
-	}
+	cmd.OrderID = long
 	streamtest.Send(d, orderproc.CreateOrderCommand, cmd)
-	require.Len(t, theOrder(t, d, "1").Items, maxItems)
+	require.Empty(t, streamtest.Events(d, orderproc.OrderState))
 }
 
 // However often an order is asked for, and in whatever order commands about it come, it is withdrawn at most once and
