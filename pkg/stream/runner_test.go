@@ -56,6 +56,8 @@ func (r *registryFake) SchemaByGUID(context.Context, [16]byte) (string, error) {
 	return "", avro.ErrUnknownSchema
 }
 
+const logLevel = zap.WarnLevel
+
 // world is a broker, a registry, and what was sent to them.
 type world struct {
 	t    *testing.T
@@ -69,7 +71,7 @@ type world struct {
 
 func newWorld(t *testing.T, opts ...broker.Option) *world {
 	t.Helper()
-	w := &world{t: t, b: broker.New(t, opts...), reg: &registryFake{}, s: sample.New(6, 4), want: map[string]sample.Count{}, log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)), seed: rand.New(rand.NewPCG(1, 2))}
+	w := &world{t: t, b: broker.New(t, opts...), reg: &registryFake{}, s: sample.New(6, 4), want: map[string]sample.Count{}, log: zaptest.NewLogger(t, zaptest.Level(logLevel)), seed: rand.New(rand.NewPCG(1, 2))}
 	c := w.client()
 	for _, topic := range []*schemas.Info{&w.s.Hits.Info, &w.s.Others.Info, &w.s.Names.Info} {
 		require.NoError(t, c.CreateTopics(t.Context(), TopicSpec(topic, 1)))
