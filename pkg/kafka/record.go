@@ -81,22 +81,36 @@ func (it *recordIter) next(r *Record) bool {
 		return false
 	}
 	p := it.p
-	l, n := varint(p)
-	if n <= 0 || l < 6 || l > int64(len(p)-n) {
+	l, i := varintAt(p, 0)
+	if i < 0 || l < 6 || l > int64(len(p)-i) {
 		return it.fail()
 	}
-	end := n + int(l)
+	end := i + int(l)
 	it.p = p[end:]
 	p = p[:end:end]
 	it.left--
-	i := n + 1 // attributes are unused
-	d, i := varintAt(p, i)
+	i++ // attributes are unused
+	var d int64
+	if uint(i) < uint(len(p)) && p[i] < 0x80 {
+		d, i = unzig(p[i]), i+1
+	} else {
+		d, i = varintAt(p, i)
+	}
 	if r.Timestamp = it.ts; !it.append {
 		r.Timestamp += d
 	}
-	d, i = varintAt(p, i)
+	if uint(i) < uint(len(p)) && p[i] < 0x80 {
+		d, i = unzig(p[i]), i+1
+	} else {
+		d, i = varintAt(p, i)
+	}
 	r.Offset = it.base + d
-	if d, i = varintAt(p, i); d > int64(len(p)-i) || i <= 0 {
+	if uint(i) < uint(len(p)) && p[i] < 0x80 {
+		d, i = unzig(p[i]), i+1
+	} else {
+		d, i = varintAt(p, i)
+	}
+	if i < 0 || d > int64(len(p)-i) {
 		return it.fail()
 	}
 	r.Key = nil
@@ -104,7 +118,12 @@ func (it *recordIter) next(r *Record) bool {
 		r.Key = p[i : i+int(d) : i+int(d)]
 		i += int(d)
 	}
-	if d, i = varintAt(p, i); d > int64(len(p)-i) || i <= 0 {
+	if uint(i) < uint(len(p)) && p[i] < 0x80 {
+		d, i = unzig(p[i]), i+1
+	} else {
+		d, i = varintAt(p, i)
+	}
+	if i < 0 || d > int64(len(p)-i) {
 		return it.fail()
 	}
 	r.Value = nil
@@ -112,24 +131,31 @@ func (it *recordIter) next(r *Record) bool {
 		r.Value = p[i : i+int(d) : i+int(d)]
 		i += int(d)
 	}
-	if d, i = varintAt(p, i); i <= 0 || d < 0 || d > int64(len(p)-i) {
+	if uint(i) < uint(len(p)) && p[i] < 0x80 {
+		d, i = unzig(p[i]), i+1
+	} else {
+		d, i = varintAt(p, i)
+	}
+	if i < 0 || d < 0 || d > int64(len(p)-i) {
 		return it.fail()
 	}
 	r.headerCount, r.headers = int32(d), p[i:]
 	return true
 }
 
-// varintAt reads the number at p[i] and returns the index after it; an index of 0 or less, which it takes as well,
-// says that there was none.
-func varintAt(p []byte, i int) (int64, int) {
-	if uint(i) < uint(len(p)) && p[i] < 0x80 {
-		return int64(p[i]>>1) ^ -int64(p[i]&1), i + 1
-	}
-	return varintSlow(p, i)
-}
+// unzig is a number of one byte.
+func unzig(b byte) int64 { return int64(b>>1) ^ -int64(b&1) }
 
-func varintSlow(p []byte, i int) (int64, int) {
-	if i <= 0 || i >= len(p) {
+// varintAt reads the number at p[i] and returns the index after it; -1, which it takes as well, says that there was
+// none.
+func varintAt(p []byte, i int) (int64, int) {
+	if uint(i) < uint(len(p)) && i+1 < len(p) {
+		if b, c := p[i], p[i+1]; b >= 0x80 && c < 0x80 { // two bytes: most lengths and deltas that are not one
+			u := uint64(b&0x7f) | uint64(c)<<7
+			return int64(u>>1) ^ -int64(u&1), i + 2
+		}
+	}
+	if i < 0 || i >= len(p) {
 		return 0, -1
 	}
 	v, n := varint(p[i:])

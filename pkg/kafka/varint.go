@@ -30,14 +30,6 @@ func appendVarBytes(dst, p []byte) []byte {
 
 // varint reads a zigzag number; n <= 0 when p holds none.
 func varint(p []byte) (v int64, n int) {
-	if len(p) > 1 { // the sizes of small records, mostly
-		if b := p[0]; b < 0x80 {
-			return int64(b>>1) ^ -int64(b&1), 1
-		} else if c := p[1]; c < 0x80 {
-			u := uint64(b&0x7f) | uint64(c)<<7
-			return int64(u>>1) ^ -int64(u&1), 2
-		}
-	}
 	u, n := binary.Uvarint(p)
 	return int64(u>>1) ^ -int64(u&1), n
 }
