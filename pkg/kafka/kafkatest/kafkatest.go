@@ -27,6 +27,7 @@ func Exercise(t *testing.T, brokers []string, f Features) {
 	t.Run("core", e.core)
 	t.Run("admin", e.admin)
 	t.Run("offsets", e.offsets)
+	t.Run("unstable offsets", e.unstableOffsets)
 	t.Run("fetch", e.fetch)
 }
 
