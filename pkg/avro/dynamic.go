@@ -96,7 +96,8 @@ func (d *Dynamic) codec(ctx context.Context, key writerKey) (*JSONCodec, error) 
 //   - bytes and fixed are base64, a UUID on fixed its usual text, a duration {"months":1,"days":2,"millis":3};
 //   - an enum is its symbol; floating-point numbers that JSON lacks are "NaN", "Infinity" and "-Infinity".
 //
-// Read back, a value goes to the first branch of a union that takes it; where that is not the one it came from (a
+// Floating-point numbers always have a point or an exponent, so that a union can tell them from integers. Read back, a
+// value goes to the first branch of a union that takes it; where that is not the one it came from (a
 // string that is valid base64 in a union of bytes and string), wrap it as {"branch": value}. Fields that are left
 // out take their default; a field the schema does not have is an error. It is immutable.
 type JSONCodec struct {

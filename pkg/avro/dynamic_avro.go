@@ -171,13 +171,18 @@ func appendFields(dst []byte, s *schema.Schema, m map[string]any, path string, d
 func appendBranch(dst []byte, s *schema.Schema, v any, path string, depth int) ([]byte, error) {
 	start := len(dst)
 	var failure error
-	for i, b := range s.Branches {
-		out, err := appendAvro(binary.AppendVarint(dst[:start], int64(i)), b, v, path, depth+1)
-		if err == nil {
-			return out, nil
-		}
-		if failure == nil || b.Kind == schema.Record {
-			failure = err // of all that failed, a record's reason says most
+	for _, likely := range []bool{true, false} {
+		for i, b := range s.Branches {
+			if likelyBranch(b, v) != likely {
+				continue
+			}
+			out, err := appendAvro(binary.AppendVarint(dst[:start], int64(i)), b, v, path, depth+1)
+			if err == nil {
+				return out, nil
+			}
+			if failure == nil || b.Kind == schema.Record {
+				failure = err // of all that failed, a record's reason says most
+			}
 		}
 	}
 	if m, ok := v.(map[string]any); ok && len(m) == 1 {
@@ -188,6 +193,27 @@ func appendBranch(dst []byte, s *schema.Schema, v any, path string, depth int) (
 		}
 	}
 	return dst[:start], failure
+}
+
+// likelyBranch reports whether a number is written as values of the branch are: floating-point ones with a point or an
+// exponent, and a float with no more digits than it can hold; and whether an object has the fields of the branch.
+func likelyBranch(b *schema.Schema, v any) bool {
+	if m, ok := v.(map[string]any); ok {
+		return b.Kind == schema.Record && len(m) == len(b.Fields) &&
+			!slices.ContainsFunc(b.Fields, func(f *schema.Field) bool { _, ok := m[f.Name]; return !ok })
+	}
+	n, ok := v.(json.Number)
+	if !ok {
+		return true
+	}
+	if !strings.ContainsAny(n.String(), ".eE") {
+		return b.Kind != schema.Float && b.Kind != schema.Double
+	}
+	x, err := n.Float64()
+	if err != nil || b.Kind != schema.Float {
+		return b.Kind == schema.Double
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64) == strconv.FormatFloat(float64(float32(x)), 'g', -1, 32)
 }
 
 func describe(s *schema.Schema) string {
@@ -279,7 +305,7 @@ func octets(s *schema.Schema, v any) ([]byte, bool) {
 		g, err := ParseGUID(text)
 		return g[:], err == nil
 	}
-	b, err := base64.StdEncoding.DecodeString(text)
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
 	return b, err == nil && (s.Kind == schema.Bytes || len(b) == s.Size)
 }
 

@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -111,7 +112,12 @@ func appendFloat(dst []byte, x float64, bits int) []byte {
 	case math.IsInf(x, -1):
 		return append(dst, `"-Infinity"`...)
 	}
-	return strconv.AppendFloat(dst, x, 'g', -1, bits)
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, x, 'g', -1, bits)
+	if !bytes.ContainsAny(dst[start:], ".e") {
+		dst = append(dst, ".0"...) // so that a union of long and double can tell
+	}
+	return dst
 }
 
 const (
