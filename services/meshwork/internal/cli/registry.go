@@ -95,7 +95,7 @@ func (c *registryShowCmd) Run(ctx context.Context, a *app) error {
 	if c.json() {
 		return a.printJSON(s)
 	}
-	fmt.Fprintln(a.out, s.Schema)
+	fmt.Fprintln(a.out, s.Text)
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (c *registryCheckCmd) open(a *app) (*registry.Client, string, registry.Sche
 	if err != nil {
 		return nil, "", registry.Schema{}, &notFound{"schema file: " + err.Error()}
 	}
-	return cl, subject, registry.Schema{Schema: string(text)}, nil
+	return cl, subject, registry.Schema{Text: string(text)}, nil
 }
 
 type registryRegisterCmd struct{ registryCheckCmd }

@@ -4,19 +4,50 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 
 	"meshwork.dev/pkg/telemetry"
+	"meshwork.dev/services/meshwork/feed"
 )
 
+// Position is how far a file has been read. It is written by the goroutine
+// that reads the file and read by others.
+type Position struct{ read, size atomic.Int64 }
+
+// file is a feed that knows how far it is.
+type file interface {
+	feed.Source
+	Progress() (read, size int64)
+}
+
+type tracked struct {
+	file
+	p *Position
+}
+
+// Track returns f as a source that keeps p up to date.
+func (p *Position) Track(f file) feed.Source {
+	_, size := f.Progress()
+	p.size.Store(size)
+	return tracked{f, p}
+}
+
+// Next returns the next message of the file.
+func (t tracked) Next() (feed.Message, error) {
+	m, err := t.file.Next()
+	read, _ := t.Progress()
+	t.p.read.Store(read)
+	return m, err
+}
+
 // Progress shows how far a replay is, until ctx ends: a bar on a terminal, a
-// plain line every few seconds elsewhere. position gives the bytes of the file
-// read and its size.
-func Progress(ctx context.Context, w io.Writer, c *Counts, position func() (read, size int64)) {
+// plain line every few seconds elsewhere.
+func Progress(ctx context.Context, w io.Writer, c *Counts, p *Position) {
 	bar, every := (*progressbar.ProgressBar)(nil), 5*time.Second
-	_, size := position()
+	size := p.size.Load()
 	if telemetry.IsTerminal(w) {
 		every = 200 * time.Millisecond
 		bar = progressbar.NewOptions64(max(size, 1), progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("replay"),
@@ -35,7 +66,7 @@ func Progress(ctx context.Context, w io.Writer, c *Counts, position func() (read
 			return
 		case <-tick.C:
 		}
-		read, _ := position()
+		read := p.read.Load()
 		lines, now := c.Lines.Load(), time.Now()
 		rate := float64(lines-lastLines) / now.Sub(last).Seconds()
 		if bar == nil {

@@ -27,9 +27,9 @@ type Options struct {
 	// Speed is how many times faster than the feed's own time: 1 is real time,
 	// 0 as fast as the mesh takes it.
 	Speed float64
-	// Gap is the pause between two messages for feeds that are not paced by
-	// their own time; it is used when Speed is 0.
-	Gap time.Duration
+	// Live sends every message at its own time by the clock on the wall, those
+	// of the past at once. Speed is then not used.
+	Live bool
 }
 
 // Counts are the messages of a run so far. Safe to read while it runs.
@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 			cancel(err)
 		}
 	}
-	pace.speed, pace.gap = o.Speed, o.Gap
+	pace.speed, pace.live = o.Speed, o.Live
 	for {
 		m, err := o.Source.Next()
 		if errors.Is(err, io.EOF) {
@@ -99,28 +99,21 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 // pacer holds messages back to their time.
 type pacer struct {
 	speed float64
-	gap   time.Duration
+	live  bool
 	first time.Time // event time of the first message
 	began time.Time // when it was sent
-	last  time.Time // when the last one was due, with gap
 }
 
 func (p *pacer) wait(ctx context.Context, at time.Time) error {
 	now := time.Now()
-	var due time.Time
+	due := at
 	switch {
+	case p.live:
 	case p.speed > 0:
 		if p.began.IsZero() {
 			p.first, p.began = at, now
 		}
 		due = p.began.Add(time.Duration(float64(at.Sub(p.first)) / p.speed))
-	case p.gap > 0:
-		if p.last.IsZero() {
-			p.last = now
-		} else {
-			p.last = p.last.Add(p.gap)
-		}
-		due = p.last
 	default:
 		return ctx.Err()
 	}

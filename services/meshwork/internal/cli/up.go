@@ -1,0 +1,307 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"meshwork.dev/pkg/broker"
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/registry"
+	"meshwork.dev/pkg/service"
+	"meshwork.dev/pkg/telemetry"
+	"meshwork.dev/services/meshwork/internal/replay"
+)
+
+type upCmd struct {
+	DataDir        string   `name:"data-dir" env:"MESHWORK_DATA_DIR" default:"./data" placeholder:"DIR" help:"Folder of everything this run keeps: broker, state, rejects."`
+	KafkaListen    string   `name:"kafka-listen" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Address of the embedded broker; any Kafka client can connect."`
+	RegistryListen string   `name:"registry-listen" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address of the embedded schema registry."`
+	HTTPListen     string   `name:"http-listen" env:"MESHWORK_HTTP_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the APIs, /metrics, /livez, /readyz and /describe."`
+	Only           []string `placeholder:"NAME" help:"Run only these services: orderprocessing, product."`
+
+	Kafka        []string              `name:"kafka" placeholder:"HOST:PORT" help:"Use these brokers instead of the embedded one."`
+	Registry     []string              `name:"registry" placeholder:"URL" help:"Use this schema registry instead of the embedded one."`
+	Security     service.KafkaSecurity `embed:"" prefix:"kafka-" envprefix:"MESHWORK_KAFKA_"`
+	RegistryAuth service.RegistryAuth  `embed:"" prefix:"registry-" envprefix:"MESHWORK_REGISTRY_"`
+
+	Replay  string `placeholder:"FILE" help:"Replay this Online Retail file (plain or gzip) instead of generating orders."`
+	Speed   string `default:"max" help:"Speed of the replay: max, or how many times faster than real time."`
+	Rejects string `placeholder:"FILE" help:"Where lines of the file that cannot be used go; default: rejects.tsv in the data folder."`
+	Exit    bool   `help:"Stop with status 0 when everything sent has been materialised everywhere."`
+
+	Rate  float64 `default:"5" help:"Orders per second that the generator makes."`
+	Count int     `default:"0" help:"Messages that the generator makes; 0: without end."`
+	Seed  uint64  `default:"1" help:"Seed of the generator: the same seed, the same shop."`
+	Idle  bool    `help:"Neither replay nor generate: only run."`
+
+	Summary        time.Duration     `default:"5s" help:"Time between two summaries; 0: none."`
+	CommitInterval time.Duration     `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions."`
+	Log            service.LogConfig `embed:"" prefix:"log-" envprefix:"MESHWORK_LOG_"`
+}
+
+// Help is the long help of the command.
+func (upCmd) Help() string {
+	return `Ctrl-C stops in order; the next run resumes. A replay may be interrupted and run again: every order carries its
+invoice number and every line its row number as identity, so what has arrived is recognised and nothing is counted twice.
+With --kafka and --registry nothing is embedded, and other instances may run beside this one.`
+}
+
+// up is a running mesh.
+type up struct {
+	cmd      *upCmd
+	app      *app
+	log      *zap.Logger
+	broker   *broker.Broker // nil when outside
+	registry *embeddedRegistry
+	platform *service.Platform
+	services []service.Definition
+	counts   replay.Counts
+}
+
+// errDone ends a run whose work is done.
+var errDone = errors.New("done")
+
+// stopTimeout is how long an orderly stop may take.
+const stopTimeout = 45 * time.Second
+
+// Run runs the mesh.
+func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
+	u := &up{cmd: c, app: a}
+	if u.services, err = pick(c.Only); err != nil {
+		return err
+	}
+	if c.Exit && c.Replay == "" && c.Count == 0 {
+		return usagef("--exit needs an end: --replay FILE or --count N")
+	}
+	if (len(c.Kafka) == 0) != (len(c.Registry) == 0) {
+		return usagef("--kafka and --registry go together: both outside, or both embedded")
+	}
+	if _, err := parseSpeed(c.Speed); err != nil {
+		return err
+	}
+	if u.log, err = telemetry.NewLogger(telemetry.LogConfig{Level: c.Log.Level, Format: c.Log.Format, Out: a.err}); err != nil {
+		return &usage{err.Error()}
+	}
+	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
+		return fmt.Errorf("creating the data folder: %w", err)
+	}
+	ctx, stopSignals := service.WithSignals(ctx, u.log)
+	defer stopSignals()
+	defer func() { err = errors.Join(err, u.close(ctx)) }()
+	if err := u.start(ctx); err != nil {
+		return err
+	}
+	return u.run(ctx)
+}
+
+// start brings up broker, registry and platform.
+func (u *up) start(ctx context.Context) (err error) {
+	c := u.cmd
+	cfg := service.Config{
+		Kafka:      service.KafkaConfig{Brokers: c.Kafka, KafkaSecurity: c.Security},
+		Registry:   service.RegistryConfig{URLs: c.Registry, RegistryAuth: c.RegistryAuth},
+		Log:        c.Log,
+		StateDir:   filepath.Join(c.DataDir, "state"),
+		HTTPListen: c.HTTPListen, CommitInterval: c.CommitInterval, Compression: "lz4", CreateTopics: true, ShutdownTimeout: stopTimeout,
+	}
+	if len(c.Kafka) == 0 {
+		u.broker, err = broker.Start(ctx, broker.Config{Dir: filepath.Join(c.DataDir, "kafka"), Listen: c.KafkaListen, Log: u.log.Named("broker")})
+		if err != nil {
+			return fmt.Errorf("%w; choose other addresses with --kafka-listen, another folder with --data-dir", err)
+		}
+		cfg.Kafka.Brokers = []string{u.broker.Addr()}
+		if u.registry, err = serveRegistry(ctx, cfg.Kafka, c.RegistryListen, "--registry-listen", u.log.Named("registry")); err != nil {
+			return err
+		}
+		cfg.Registry.URLs = []string{u.registry.URL()}
+	}
+	if err := cfg.LoadSecrets(u.app.getenv); err != nil {
+		return err
+	}
+	if u.platform, err = service.Open(ctx, "up", cfg, u.log); err != nil {
+		return err
+	}
+	if err := u.platform.Reach(ctx); err != nil {
+		return err
+	}
+	return u.platform.Prepare(u.services...)
+}
+
+// run runs services, feed and summary until one of them ends the run.
+func (u *up) run(ctx context.Context) error {
+	began := time.Now()
+	u.announce()
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	g, running := errgroup.WithContext(running)
+	g.Go(func() error { return u.platform.Run(running, u.services...) })
+	g.Go(func() error {
+		err := u.feed(running, began)
+		if err != nil && running.Err() != nil {
+			return nil //nolint:nilerr // stopped from outside: the feed's end is no failure
+		}
+		return err
+	})
+	if u.cmd.Summary > 0 {
+		g.Go(func() error {
+			u.summaries(running)
+			return nil
+		})
+	}
+	err := g.Wait()
+	if errors.Is(err, errDone) {
+		err = nil
+	}
+	return err
+}
+
+// feed sends what there is to send, and with --exit ends the run when all of it
+// has been materialised.
+func (u *up) feed(ctx context.Context, began time.Time) (err error) {
+	c := u.cmd
+	if c.Idle {
+		return nil
+	}
+	s, err := openSink(ctx, u.platform.Kafka, u.platform.Registry, "/meshwork/up", true)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := s.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	var file *fileFeed
+	if c.Replay != "" {
+		rejects := c.Rejects
+		if rejects == "" {
+			rejects = filepath.Join(c.DataDir, "rejects.tsv")
+		}
+		if file, err = openFile(c.Replay, c.Speed, rejects); err != nil {
+			return err
+		}
+		defer file.file.Close()
+		if err := file.run(ctx, s, u.app.err, &u.counts); err != nil {
+			return err
+		}
+		fmt.Fprintln(u.app.err, file.summary(&u.counts, time.Since(began)))
+	} else {
+		gen, err := openGenerator(filepath.Join(c.DataDir, "generator.json"), c.Seed, c.Rate, c.Count, time.Now())
+		if err != nil {
+			return err
+		}
+		if err := gen.run(ctx, s, &u.counts); err != nil {
+			return err
+		}
+	}
+	if !c.Exit {
+		return nil
+	}
+	if err := u.settle(ctx); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	u.block(u.measure(), measured{})
+	fmt.Fprintf(u.app.err, "everything sent has been materialised: %s in all, %.0f rows/s end to end\n",
+		took.Round(10*time.Millisecond), float64(u.counts.Lines.Load())/took.Seconds())
+	return errDone
+}
+
+// settleInterval is how often settle asks.
+const settleInterval = 100 * time.Millisecond
+
+// settle waits until all products have caught up.
+func (u *up) settle(ctx context.Context) error {
+	tick := time.NewTicker(settleInterval)
+	defer tick.Stop()
+	for {
+		ok, err := u.platform.CaughtUp(ctx)
+		if err != nil && ctx.Err() == nil && !kafka.IsRetriable(err) {
+			return fmt.Errorf("waiting for the products: %w", err)
+		}
+		if ok {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// close stops in the reverse order of start.
+func (u *up) close(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if u.platform != nil {
+		err = u.platform.Close(ctx)
+	}
+	if u.registry != nil {
+		err = errors.Join(err, u.registry.Close(ctx))
+	}
+	if u.broker != nil {
+		err = errors.Join(err, u.broker.Close())
+	}
+	return err
+}
+
+// embeddedRegistry is a registry server with its own Kafka client and address.
+type embeddedRegistry struct {
+	kafka  *kafka.Client
+	server *registry.Server
+	http   *http.Server
+	ln     net.Listener
+	done   chan struct{}
+}
+
+// serveRegistry starts a registry on a cluster. flag names the setting that
+// holds the address.
+func serveRegistry(ctx context.Context, k service.KafkaConfig, listen, flag string, log *zap.Logger) (*embeddedRegistry, error) {
+	ln, err := service.ListenTCP(ctx, listen, flag)
+	if err != nil {
+		return nil, err
+	}
+	r := &embeddedRegistry{ln: ln, done: make(chan struct{})}
+	if r.kafka, err = k.Client("meshwork-registry", log.Named("kafka")); err != nil {
+		_ = ln.Close()
+		return nil, err
+	}
+	if r.server, err = registry.NewServer(ctx, r.kafka, registry.ServerConfig{Log: log}); err != nil {
+		r.kafka.Close()
+		_ = ln.Close()
+		return nil, fmt.Errorf("starting the schema registry: %w", err)
+	}
+	r.http = &http.Server{Handler: r.server, ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(log)}
+	go func() {
+		defer close(r.done)
+		if err := r.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the schema registry's HTTP server ended", zap.Error(err))
+		}
+	}()
+	return r, nil
+}
+
+// URL is where the registry answers.
+func (r *embeddedRegistry) URL() string { return "http://" + r.ln.Addr().String() }
+
+// Close stops serving and waits.
+func (r *embeddedRegistry) Close(ctx context.Context) error {
+	err := r.http.Shutdown(ctx)
+	if err != nil {
+		_ = r.http.Close()
+	}
+	<-r.done
+	err = errors.Join(err, r.server.Close())
+	r.kafka.Close()
+	return err
+}
