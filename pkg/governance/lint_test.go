@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -214,4 +216,34 @@ func TestLookups(t *testing.T) {
 	require.Equal(t, []string{"ShoppingCart", "CartState"}, []string{p.Name, o.Name})
 	f := Finding{"R1", "a/b.odps.yaml", "description", "the same as c", "say what differs"}
 	require.Equal(t, "a/b.odps.yaml: description: the same as c [R1] → say what differs", f.String())
+}
+
+// TestLintSurvivesAnything: whatever descriptors say, reading and judging them ends without a panic.
+func TestLintSurvivesAnything(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	const syntax = " []{}:|-\n\"'&*!0"
+	for range 150 {
+		files := goodMesh(t)
+		for _, f := range files {
+			text := f.Data
+			for range rnd.IntN(3) {
+				i := rnd.IntN(len(text))
+				j := min(len(text), i+rnd.IntN(40))
+				switch rnd.IntN(3) {
+				case 0:
+					text[i] = syntax[rnd.IntN(len(syntax))]
+				case 1:
+					text = slices.Delete(text, i, j)
+				case 2:
+					text = slices.Insert(text, rnd.IntN(len(text)), slices.Clone(text[i:j])...)
+				}
+			}
+			f.Data = text
+		}
+		m, err := Load(files)
+		if err == nil {
+			require.Len(t, m.Contracts, 4)
+		}
+		Lint(m)
+	}
 }
