@@ -78,8 +78,8 @@ func parseEndpoint(text string) (endpoint, error) {
 	}
 	var e endpoint
 	if u.User != nil {
-		e.auth.user = u.User.Username()
-		e.auth.password, _ = u.User.Password()
+		password, _ := u.User.Password()
+		e.auth = basicAuth(u.User.Username(), password)
 		u.User = nil
 	}
 	u.Path = strings.TrimRight(u.Path, "/")

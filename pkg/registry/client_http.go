@@ -91,11 +91,12 @@ func (c *Client) once(ctx context.Context, e endpoint, op, method, path string, 
 	if payload != nil {
 		r.Header.Set("Content-Type", mediaType)
 	}
-	auth := e.auth
-	if auth == (credentials{}) {
-		auth = c.auth
+	switch {
+	case e.auth != nil:
+		e.auth(r)
+	case c.auth != nil:
+		c.auth(r)
 	}
-	auth.set(r)
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)

@@ -37,7 +37,7 @@ func TestConformanceOfForeignRegistry(t *testing.T) {
 // foreignFeatures are those of Apicurio Registry 3.0.9 under /apis/ccompat/v7.
 var foreignFeatures = registrytest.Features{
 	Name: "the foreign registry", DefaultLevel: "NONE", NoGUIDs: true, NoModes: true, NoErrorCodes: true,
-	NoSoftDelete: true, NoReferenceRules: true, NoListing: true, NoLenientText: true, NoMessages: true,
+	NoSoftDelete: true, NoConfigEcho: true, NoReferenceRules: true, NoListing: true, NoLenientText: true, NoMessages: true,
 }
 
 func TestClientOnThisRegistry(t *testing.T) {

@@ -13,12 +13,12 @@ type Option func(*Client)
 
 // WithBasicAuth sends user and password with every request. Credentials in a URL do the same for that URL.
 func WithBasicAuth(user, password string) Option {
-	return func(c *Client) { c.auth = credentials{user: user, password: password} }
+	return func(c *Client) { c.auth = basicAuth(user, password) }
 }
 
 // WithBearer sends a token with every request.
 func WithBearer(token string) Option {
-	return func(c *Client) { c.auth = credentials{token: token} }
+	return func(c *Client) { c.auth = bearer(token) }
 }
 
 // WithTLS sets the certificates for https URLs. Default: the system's roots, no client certificate.
@@ -43,17 +43,13 @@ func WithRetries(rounds int, wait time.Duration) Option {
 // WithLog makes the client report retries. Neither credentials nor schema texts are logged.
 func WithLog(log *zap.Logger) Option { return func(c *Client) { c.log = log } }
 
-// credentials never print themselves.
-type credentials struct{ user, password, token string }
+// credentials put themselves into a request. They are functions, so that printing a client cannot show them.
+type credentials func(*http.Request)
 
-func (credentials) String() string   { return "(credentials)" }
-func (credentials) GoString() string { return "(credentials)" }
+func basicAuth(user, password string) credentials {
+	return func(r *http.Request) { r.SetBasicAuth(user, password) }
+}
 
-func (a credentials) set(r *http.Request) {
-	switch {
-	case a.token != "":
-		r.Header.Set("Authorization", "Bearer "+a.token)
-	case a.user != "" || a.password != "":
-		r.SetBasicAuth(a.user, a.password)
-	}
+func bearer(token string) credentials {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 }
