@@ -149,7 +149,39 @@ func (c *Client) describeConsumerGroup(ctx context.Context, group string) (Group
 			return codeErrMsg(apiConsumerGroupDescribe, code, msg)
 		},
 	})
-	return out, err
+	if err != nil {
+		return out, err
+	}
+	return out, c.nameTopics(ctx, out.Members)
+}
+
+// nameTopics puts names where a broker has told only the ids of topics, which as text are 16 bytes long. A topic that
+// is named like that exists under its own name, so it is left alone.
+func (c *Client) nameTopics(ctx context.Context, members []GroupMember) error {
+	const idLen = 16
+	ids := false
+	for _, m := range members {
+		ids = ids || slices.ContainsFunc(m.Assigned, func(tp TopicPartition) bool { return len(tp.Topic) == idLen })
+	}
+	if !ids {
+		return nil
+	}
+	metas, err := c.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for name, t := range metas {
+		names[string(t.ID[:])] = name
+	}
+	for _, m := range members {
+		for i, tp := range m.Assigned {
+			if name, ok := names[tp.Topic]; ok {
+				m.Assigned[i].Topic = name
+			}
+		}
+	}
+	return nil
 }
 
 func readConsumerMember(d *decoder, v int16) GroupMember {
@@ -163,8 +195,10 @@ func readConsumerMember(d *decoder, v int16) GroupMember {
 	d.raw() // pattern
 	assignment := func() (tps []TopicPartition) {
 		for n := d.arr(); n > 0 && d.err == nil; n-- {
-			d.uuid()
-			topic := d.str()
+			id, topic := d.uuid(), d.str()
+			if topic == "" {
+				topic = string(id[:]) // resolved later
+			}
 			for k := d.arr(); k > 0 && d.err == nil; k-- {
 				tps = append(tps, TopicPartition{topic, d.i32()})
 			}

@@ -28,6 +28,7 @@ func Exercise(t *testing.T, brokers []string, f Features) {
 	t.Run("admin", e.admin)
 	t.Run("offsets", e.offsets)
 	t.Run("unstable offsets", e.unstableOffsets)
+	t.Run("groups described", e.describeGroups)
 	t.Run("fetch", e.fetch)
 }
 
