@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 )
 
 func produceOne(t *testing.T, addr, topic, value string) {
@@ -34,6 +35,8 @@ func readCommitted(t *testing.T, addr, topic string, want int) []string {
 	}
 	return got
 }
+
+var nopLog = zap.NewNop()
 
 func TestDataSurvivesACleanRestart(t *testing.T) {
 	dir := t.TempDir()
