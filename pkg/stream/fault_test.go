@@ -246,3 +246,12 @@ func TestRestartReadsTheTailOnly(t *testing.T) {
 	n.stop(t)
 	w.check(dead)
 }
+
+// countRequest counts requests and answers none.
+func countRequest(w *world, n *atomic.Int32) func(kmsg.Request) (kmsg.Response, error, bool) {
+	return func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.b.Kfake().KeepControl()
+		n.Add(1)
+		return nil, nil, false
+	}
+}
