@@ -33,6 +33,7 @@ type Chunk struct {
 
 	buf      *buffer   // the answer that batches alias
 	inflated []*buffer // unpacked batches
+	hint     int       // size of the last one, outlives Release: batches are alike
 
 	part    *fetchPart
 	aborted map[int64]struct{} // producer ids within an aborted transaction, while scanning
@@ -76,13 +77,14 @@ func (c *Chunk) open() bool {
 	c.at++
 	payload := b.payload
 	if b.codec != CodecNone {
-		buf, err := inflate(payload, b.codec, maxInflated)
+		buf, err := inflate(payload, b.codec, c.hint, maxInflated)
 		if err != nil {
 			c.fail(b.base, fmt.Errorf("batch of %s at offset %d: %w", c.TopicPartition, b.base, err))
 			return false
 		}
 		c.inflated = append(c.inflated, buf)
 		payload = buf.b
+		c.hint = len(payload)
 	}
 	c.it = recordIter{p: payload, left: b.n, base: b.base, ts: b.ts, append: b.append}
 	return true
@@ -126,7 +128,7 @@ func (c *Chunk) Release() {
 		c.inflated[i] = nil
 	}
 	clear(c.batches)
-	*c = Chunk{batches: c.batches[:0], inflated: c.inflated[:0], aborted: c.aborted}
+	*c = Chunk{batches: c.batches[:0], inflated: c.inflated[:0], aborted: c.aborted, hint: c.hint}
 	chunkPool.Put(c)
 }
 

@@ -19,10 +19,10 @@ const maxInflated = 256 << 20
 
 var errTooMuch = fmt.Errorf("%w: the batch unpacks to too much", ErrCorrupt)
 
-// inflate unpacks src into a pooled buffer that the caller releases. More than limit bytes are an error.
-func inflate(src []byte, codec Codec, limit int) (*buffer, error) {
-	buf := getBuffer(min(4*len(src), 1<<20))
-	out := &output{b: buf.b, limit: limit}
+// inflate unpacks src into a pooled buffer that the caller releases. More than limit bytes are an error. hint is a
+// guess of the unpacked size, such as that of the batch before; 0 for none.
+func inflate(src []byte, codec Codec, hint, limit int) (*buffer, error) {
+	out := newOutput(max(min(4*len(src), 1<<20), hint), limit)
 	var err error
 	switch codec {
 	case CodecGzip:
@@ -36,15 +36,15 @@ func inflate(src []byte, codec Codec, limit int) (*buffer, error) {
 	default:
 		err = fmt.Errorf("%w: compression %d", ErrUnsupported, codec)
 	}
-	buf.b = out.b
+	out.buf.b = out.b
 	if err != nil {
-		buf.release()
+		out.buf.release()
 		if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrCorrupt) {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %v: %w", ErrCorrupt, codec, err)
 	}
-	return buf, nil
+	return out.buf, nil
 }
 
 // Decompressors are costly to make and hold no meaning between uses, hence shared by all clients.
@@ -57,10 +57,16 @@ var (
 	})
 )
 
-// output is what has been unpacked, up to a limit.
+// output is what has been unpacked, up to a limit, in memory from the pool.
 type output struct {
 	b     []byte
+	buf   *buffer // whose memory b is
 	limit int
+}
+
+func newOutput(size, limit int) *output {
+	buf := getBuffer(min(size, limit))
+	return &output{b: buf.b, buf: buf, limit: limit}
 }
 
 // more doubles the room.
@@ -68,8 +74,20 @@ func (o *output) more() error {
 	if cap(o.b) >= o.limit {
 		return errTooMuch
 	}
-	o.b = reserve(o.b, min(max(2*cap(o.b), 4<<10), o.limit)-len(o.b))
+	o.reserve(min(max(2*cap(o.b), 4<<10), o.limit) - len(o.b))
 	return nil
+}
+
+// reserve makes room for n more bytes.
+func (o *output) reserve(n int) {
+	if cap(o.b)-len(o.b) >= n {
+		return
+	}
+	bigger := getBuffer(len(o.b) + n)
+	bigger.b = append(bigger.b, o.b...)
+	o.buf.b = o.b
+	o.buf.release()
+	o.b, o.buf = bigger.b, bigger
 }
 
 func readAll(out *output, r io.Reader) error {
@@ -118,7 +136,7 @@ func inflateZstd(out *output, src []byte) error {
 		out.limit = most
 	}
 	if exact {
-		out.b = reserve(out.b, min(most, out.limit))
+		out.reserve(min(most, out.limit))
 	}
 	for {
 		b, err := dec.DecodeAll(src, out.b[:0:cap(out.b)])
@@ -211,7 +229,7 @@ func snappyBlock(out *output, src []byte) error {
 	if len(out.b)+n > out.limit {
 		return errTooMuch
 	}
-	out.b = reserve(out.b, n)
+	out.reserve(n)
 	at := len(out.b)
 	b, err := s2.Decode(out.b[at:at+n:at+n], src)
 	if err != nil {
@@ -267,7 +285,8 @@ func inflateLZ4(out *output, src []byte) error {
 			if len(out.b)+n > out.limit {
 				return errTooMuch
 			}
-			out.b = append(reserve(out.b, n), block...)
+			out.reserve(n)
+			out.b = append(out.b, block...)
 			continue
 		}
 		if err := lz4OneBlock(out, block, blockMax); err != nil {
@@ -283,7 +302,7 @@ func lz4OneBlock(out *output, block []byte, blockMax int) error {
 		if len(out.b)+room > out.limit {
 			return errTooMuch
 		}
-		out.b = reserve(out.b, room)
+		out.reserve(room)
 		free := out.b[len(out.b):min(cap(out.b), len(out.b)+blockMax)]
 		n, err := lz4.UncompressBlock(block, free)
 		if err == nil {
