@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -30,13 +31,13 @@ func idOf(r *http.Request) (int, error) {
 	return int(id), nil
 }
 
-// byID runs a question on the schema of the id in the path.
-func (s *Server) byID(r *http.Request, ask func(*state, *content) error) error {
+// byID runs a question on the schema of the id in the path, by one of the two ways to read.
+func (s *Server) byID(r *http.Request, read func(context.Context, func(*state) error) error, ask func(*state, *content) error) error {
 	id, err := idOf(r)
 	if err != nil {
 		return err
 	}
-	return s.read(r.Context(), func(st *state) error {
+	return read(r.Context(), func(st *state) error {
 		c := st.byID[id]
 		if c == nil {
 			return schemaNotFound(strconv.Itoa(id))
@@ -65,7 +66,7 @@ func (s *Server) contentBody(r *http.Request, st *state, c *content) (byIDBody, 
 
 func (s *Server) getByID(r *http.Request) (any, error) {
 	var b byIDBody
-	err := s.byID(r, func(st *state, c *content) (err error) {
+	err := s.byID(r, s.readFixed, func(st *state, c *content) (err error) {
 		b, err = s.contentBody(r, st, c)
 		return err
 	})
@@ -74,13 +75,13 @@ func (s *Server) getByID(r *http.Request) (any, error) {
 
 func (s *Server) getTextByID(r *http.Request) (any, error) {
 	var text string
-	err := s.byID(r, func(_ *state, c *content) error { text = c.Text; return nil })
+	err := s.byID(r, s.readFixed, func(_ *state, c *content) error { text = c.Text; return nil })
 	return rawJSON(text), err
 }
 
 func (s *Server) getSubjectsOfID(r *http.Request) (any, error) {
 	list := []string{}
-	err := s.byID(r, func(st *state, c *content) error {
+	err := s.byID(r, s.read, func(st *state, c *content) error {
 		for _, use := range st.usesOf(c.id, r.URL.Query().Get("subject"), flag(r, "deleted")) {
 			if len(list) == 0 || list[len(list)-1] != use.Subject {
 				list = append(list, use.Subject)
@@ -93,7 +94,7 @@ func (s *Server) getSubjectsOfID(r *http.Request) (any, error) {
 
 func (s *Server) getVersionsOfID(r *http.Request) (any, error) {
 	var list []subjectVersionBody
-	err := s.byID(r, func(st *state, c *content) error {
+	err := s.byID(r, s.read, func(st *state, c *content) error {
 		list = st.usesOf(c.id, r.URL.Query().Get("subject"), flag(r, "deleted"))
 		return nil
 	})
@@ -103,7 +104,7 @@ func (s *Server) getVersionsOfID(r *http.Request) (any, error) {
 func (s *Server) getByGUID(r *http.Request) (any, error) {
 	var b byIDBody
 	guid := strings.ToLower(r.PathValue("guid"))
-	err := s.read(r.Context(), func(st *state) (err error) {
+	err := s.readFixed(r.Context(), func(st *state) (err error) {
 		c := st.byGUID[guid]
 		if c == nil {
 			return schemaNotFound(guid)
@@ -122,7 +123,7 @@ func (s *Server) getIDsOfGUID(r *http.Request) (any, error) {
 	}
 	list := []contextID{}
 	guid := strings.ToLower(r.PathValue("guid"))
-	err := s.read(r.Context(), func(st *state) error {
+	err := s.readFixed(r.Context(), func(st *state) error {
 		c := st.byGUID[guid]
 		if c == nil {
 			return schemaNotFound(guid)

@@ -75,7 +75,7 @@ func (s *Server) check(r *http.Request, number *int) (any, error) {
 	}
 	name := r.PathValue("subject")
 	var answer compatibilityBody
-	// A subject without versions accepts everything, so this must not be answered from a state that is behind.
+	// A subject without versions accepts everything, so this is never answered from a state that may be behind.
 	if err := s.catchUp(r.Context()); err != nil {
 		return nil, s.broken("reading the schemas topic", err)
 	}

@@ -7,14 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"meshwork.dev/pkg/avro"
 	"meshwork.dev/pkg/broker"
@@ -33,11 +33,16 @@ type instance struct {
 
 func kafkaInstance(t *testing.T, address string) *instance {
 	t.Helper()
+	return kafkaInstanceOn(t, address, "")
+}
+
+func kafkaInstanceOn(t *testing.T, address, topic string) *instance {
+	t.Helper()
 	k, err := kafka.NewClient(kafka.Config{Brokers: []string{address}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	s, err := registry.NewServer(ctx, k, registry.ServerConfig{Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))})
+	s, err := registry.NewServer(ctx, k, registry.ServerConfig{Topic: topic})
 	require.NoError(t, err)
 	i := serve(t, s)
 	stop := i.stop
@@ -84,60 +89,6 @@ func simple(name string) registry.Schema {
 	return registry.Schema{Text: fmt.Sprintf(`{"type":"record","name":%q,"fields":[]}`, name)}
 }
 
-// contend registers schemas through all instances at once: some the same, some of the same subject.
-func contend(t *testing.T, instances []*instance, each int) {
-	t.Helper()
-	const shared = "contended-value"
-	require.NoError(t, instances[0].client.SetCompatibility(t.Context(), shared, avro.LevelNone))
-	var mu sync.Mutex
-	ids := make(map[string]int)
-	versions := make(map[int]string)
-	var wg sync.WaitGroup
-	for n, i := range instances {
-		wg.Go(func() {
-			for j := range each {
-				for _, s := range []registry.Schema{simple(fmt.Sprintf("Own%d_%d", n, j)), simple(fmt.Sprintf("Same%d", j))} {
-					got, err := i.client.Register(context.WithoutCancel(t.Context()), shared, s)
-					if !assert.NoError(t, err) {
-						return
-					}
-					mu.Lock()
-					if id, ok := ids[s.Text]; ok {
-						assert.Equal(t, id, got.ID, "one schema, one id")
-					}
-					ids[s.Text] = got.ID
-					if other, ok := versions[got.Version]; ok {
-						assert.Equal(t, other, s.Text, "one version, one schema")
-					}
-					versions[got.Version] = s.Text
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wg.Wait()
-	distinct := make(map[int]bool)
-	for _, id := range ids {
-		distinct[id] = true
-	}
-	assert.Len(t, distinct, len(ids), "different schemas, different ids")
-	assert.Len(t, versions, len(ids))
-	for v := range versions {
-		assert.LessOrEqual(t, v, len(ids), "versions have no gaps")
-	}
-	for _, i := range instances {
-		for text, id := range ids {
-			got, err := i.client.SchemaByID(t.Context(), id)
-			require.NoError(t, err)
-			assert.JSONEq(t, text, got)
-		}
-	}
-	first := dump(t, instances[0])
-	for _, i := range instances[1:] {
-		assert.Equal(t, first, dump(t, i), "every instance says the same")
-	}
-}
-
 func TestInstancesNeverGiveOneIDTwice(t *testing.T) {
 	m := new(registry.Memory)
 	var instances []*instance
@@ -146,10 +97,93 @@ func TestInstancesNeverGiveOneIDTwice(t *testing.T) {
 		require.NoError(t, err)
 		instances = append(instances, serve(t, s))
 	}
-	contend(t, instances, 20)
+	var urls []string
+	for _, i := range instances {
+		urls = append(urls, i.url)
+	}
+	registrytest.Contend(t, urls, 20)
 	s, err := registry.NewMemoryServer(t.Context(), m, registry.ServerConfig{})
 	require.NoError(t, err)
 	assert.Equal(t, dump(t, instances[0]), dump(t, serve(t, s)), "a restart replays everything")
+}
+
+// An instance that died in the middle of a write leaves it open. It must neither take effect nor hold others up.
+func TestWriteLeftOpen(t *testing.T) {
+	b := broker.New(t)
+	i := kafkaInstance(t, b.Addr())
+	first, err := i.client.Register(t.Context(), "a-value", simple("A"))
+	require.NoError(t, err)
+
+	dead, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.TransactionalID("_schemas-writer"), kgo.DefaultProduceTopic("_schemas"))
+	require.NoError(t, err)
+	t.Cleanup(dead.Close)
+	require.NoError(t, dead.BeginTransaction())
+	require.NoError(t, dead.ProduceSync(t.Context(), &kgo.Record{
+		Key:   []byte(`{"keytype":"SCHEMA","subject":"a-value","version":2,"magic":1}`),
+		Value: []byte(`{"subject":"a-value","version":2,"id":2,"schema":"\"int\"","deleted":false}`),
+	}).FirstErr())
+
+	versions, err := i.client.Versions(t.Context(), "a-value", false)
+	require.NoError(t, err)
+	assert.Equal(t, []int{1}, versions, "what is not committed is not served")
+	_, err = i.client.SchemaByID(t.Context(), 2)
+	require.ErrorIs(t, err, avro.ErrUnknownSchema, "nor does it hold up an answer")
+	other := kafkaInstance(t, b.Addr()) // starts in spite of it
+
+	require.NoError(t, i.client.SetCompatibility(t.Context(), "a-value", avro.LevelNone))
+	second, err := i.client.Register(t.Context(), "a-value", simple("B"))
+	require.NoError(t, err)
+	assert.Equal(t, first.ID+1, second.ID)
+	assert.Equal(t, 2, second.Version)
+	got, err := other.client.Latest(t.Context(), "a-value")
+	require.NoError(t, err)
+	assert.JSONEq(t, simple("B").Text, got.Text)
+}
+
+// The same on a broker outside of the test.
+func TestInstancesOnOutsideKafka(t *testing.T) {
+	const variable = "MESHWORK_TEST_KAFKA"
+	address := os.Getenv(variable)
+	if address == "" {
+		t.Skipf("%s is not set: set it to the address of a Kafka broker to run two instances on it", variable)
+	}
+	topic := "_schemas-test-" + registrytest.Unique()
+	one, two := kafkaInstanceOn(t, address, topic), kafkaInstanceOn(t, address, topic)
+	registrytest.Contend(t, []string{one.url, two.url}, 10)
+	registrytest.Exercise(t, two.url, registrytest.Features{Name: "this registry"})
+	before := dump(t, one)
+	one.stop()
+	assert.Equal(t, before, dump(t, kafkaInstanceOn(t, address, topic)))
+}
+
+func TestUnreadableRecordsAreSkipped(t *testing.T) {
+	b := broker.New(t)
+	i := kafkaInstance(t, b.Addr())
+	_, err := i.client.Register(t.Context(), "a-value", simple("A"))
+	require.NoError(t, err)
+	outside, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.DefaultProduceTopic("_schemas"))
+	require.NoError(t, err)
+	t.Cleanup(outside.Close)
+	for _, kv := range [][2]string{
+		{"not JSON", "x"}, {`{"keytype":"NEW","magic":7}`, "{}"}, {`{"keytype":"SCHEMA","subject":"b-value","version":1,"magic":1}`, "["},
+		{`{"keytype":"SCHEMA","subject":"b-value","version":1,"magic":1}`, `{"subject":"b-value","version":1,"id":1,"schema":"\"int\""}`}, // id 1 is A
+		{`{"keytype":"CONFIG","subject":null,"magic":0}`, `{"compatibilityLevel":"SIDEWARD"}`},
+		{`{"keytype":"NOOP","magic":0}`, ``},
+		{`{"keytype":"SCHEMA","subject":"c-value","version":1,"magic":1}`, `{"subject":"c-value","version":1,"id":9,"schema":"\"long\"","deleted":false,"ts":1}`},
+	} {
+		require.NoError(t, outside.ProduceSync(t.Context(), &kgo.Record{Key: []byte(kv[0]), Value: []byte(kv[1])}).FirstErr())
+	}
+	for _, one := range []*instance{i, kafkaInstance(t, b.Addr())} {
+		text, err := one.client.SchemaByID(t.Context(), 9)
+		require.NoError(t, err)
+		assert.Equal(t, `"long"`, text)
+		names, err := one.client.Subjects(t.Context(), false)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a-value", "c-value"}, names)
+	}
+	next, err := i.client.Register(t.Context(), "d-value", simple("D"))
+	require.NoError(t, err)
+	assert.Equal(t, 10, next.ID)
 }
 
 func TestInstancesOnOneTopic(t *testing.T) {
@@ -157,7 +191,7 @@ func TestInstancesOnOneTopic(t *testing.T) {
 	b, err := broker.Start(t.Context(), broker.Config{Dir: dir, Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
 	one, two := kafkaInstance(t, b.Addr()), kafkaInstance(t, b.Addr())
-	contend(t, []*instance{one, two}, 6)
+	registrytest.Contend(t, []string{one.url, two.url}, 6)
 
 	// What one instance has answered, the other one knows at once.
 	got, err := one.client.Register(t.Context(), "fresh-value", simple("Fresh"))

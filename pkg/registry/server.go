@@ -237,18 +237,36 @@ func (s *Server) broken(what string, err error) error {
 	return refuse(CodeStore, "Error %s", what)
 }
 
-// read runs a question on the state. One that finds nothing is asked again after catching up, because another
-// instance may have just written what it looks for.
+// readTime is how long a question waits for the topic before it is answered from what is known.
+const readTime = 2 * time.Second
+
+// read runs a question whose answer can change: it first catches up with what other instances have written. Where the
+// topic does not answer, what is known is better than nothing; but that something is not there cannot be said then.
 func (s *Server) read(ctx context.Context, ask func(*state) error) error {
+	soon, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	behind := s.catchUp(soon)
+	if behind != nil {
+		s.cfg.Log.Warn("answering from what was read of the schemas topic so far", zap.String("topic", s.cfg.Topic), zap.Error(behind))
+	}
 	err := s.ask(ask)
-	var r *refusal
-	if !errors.As(err, &r) || r.status() != http.StatusNotFound {
+	if behind != nil && missing(err) {
+		return s.broken("reading the schemas topic", behind)
+	}
+	return err
+}
+
+// readFixed runs a question whose answer cannot change once there is one, such as the schema of an id.
+func (s *Server) readFixed(ctx context.Context, ask func(*state) error) error {
+	if err := s.ask(ask); !missing(err) {
 		return err
 	}
-	if broken := s.catchUp(ctx); broken != nil {
-		return s.broken("reading the schemas topic", broken)
-	}
-	return s.ask(ask)
+	return s.read(ctx, ask)
+}
+
+func missing(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && r.status() == http.StatusNotFound
 }
 
 func (s *Server) ask(ask func(*state) error) error {
