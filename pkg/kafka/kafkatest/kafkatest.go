@@ -30,6 +30,8 @@ func Exercise(t *testing.T, brokers []string, f Features) {
 	t.Run("unstable offsets", e.unstableOffsets)
 	t.Run("groups described", e.describeGroups)
 	t.Run("fetch", e.fetch)
+	t.Run("transactions", e.txn)
+	t.Run("groups", e.group)
 }
 
 // env is what the parts of the suite share.
@@ -49,8 +51,10 @@ func newEnv(t *testing.T, brokers []string, f Features) *env {
 
 // name is a fresh name for a topic, group or transactional id.
 func (e *env) name(kind string) string {
-	return "mw-test-" + kind + "-" + strings.ToLower(rand.Text()[:10])
+	return "mw-test-" + kind + "-" + newID()
 }
+
+func newID() string { return strings.ToLower(rand.Text()[:10]) }
 
 // topic creates a topic that is deleted when the test ends.
 func (e *env) topic(t *testing.T, partitions int, config ...string) string {
