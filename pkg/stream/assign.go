@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"meshwork.dev/pkg/kafka"
-	"meshwork.dev/pkg/telemetry"
+	"meshwork.dev/pkg/state"
 )
 
 // onGroup follows a change of membership.
@@ -30,7 +30,6 @@ func (w *worker) onGroup(ctx context.Context, ev kafka.GroupEvent) error {
 				w.startRestore(ctx, p, nil)
 			}
 		}
-		w.met.group.Rebalanced(telemetry.RebalanceAssigned, w.owned())
 	case kafka.Revoked:
 		drain, cancel := context.WithTimeout(ctx, w.r.cfg.StopTimeout)
 		err := w.drain(drain)
@@ -39,7 +38,6 @@ func (w *worker) onGroup(ctx context.Context, ev kafka.GroupEvent) error {
 			return fmt.Errorf("product %s: commit before handing partitions over: %w", w.def.name, err)
 		}
 		w.release(mine)
-		w.met.group.Rebalanced(telemetry.RebalanceRevoked, w.owned())
 	case kafka.Lost:
 		// Whatever is under way fails or has succeeded; its outcome does not matter here any more.
 		if w.inflight != nil {
@@ -53,7 +51,6 @@ func (w *worker) onGroup(ctx context.Context, ev kafka.GroupEvent) error {
 			w.startRestore(ctx, r.p, r)
 		}
 		w.release(mine)
-		w.met.group.Rebalanced(telemetry.RebalanceLost, w.owned())
 	case kafka.Failed:
 		return fmt.Errorf("product %s: group %s: %w", w.def.name, w.def.group, ev.Err)
 	}
@@ -66,24 +63,57 @@ func (w *worker) onGroup(ctx context.Context, ev kafka.GroupEvent) error {
 	return nil
 }
 
-func (w *worker) owned() int { return len(w.tasks) + len(w.restoring) }
-
 // release gives tasks up; nothing of theirs is pending.
 func (w *worker) release(ps []int32) {
 	for _, p := range ps {
 		w.cancelRestore(p)
 		if r := w.tasks[p]; r != nil {
 			w.detach(r)
+			w.freshen(r, time.Now())
 			w.closeTask(r)
 		}
 	}
 }
 
-func (w *worker) closeTasks() {
+func (w *worker) closeTasks(level bool) {
 	for _, r := range w.tasks {
 		w.detach(r)
+		if level {
+			w.freshen(r, time.Now())
+		}
 		w.closeTask(r)
 	}
+}
+
+// freshen tells a store that nothing has been published since: a quiet product
+// is not one that has been away. It is asked of owners only, and not of a
+// process that has itself been asleep.
+func (w *worker) freshen(r *running, now time.Time) {
+	if now.Sub(w.ticked) > freshEvery || r.joined || r.task.isSealed {
+		return
+	}
+	var nothing state.Batch
+	if err := r.task.store.Apply(&nothing, r.pos.encode(now)); err != nil {
+		w.log.Warn("freshen state", zap.Int32("partition", r.p), zap.Error(err))
+	}
+}
+
+const freshEvery = time.Hour
+
+// tick runs about every second.
+func (w *worker) tick(now time.Time) {
+	for _, r := range w.tasks {
+		if now.Sub(time.UnixMilli(r.pos.At)) > freshEvery {
+			w.freshen(r, now)
+		}
+		for _, q := range r.inputs {
+			if q.atEnd() {
+				q.lag.SetLag(0, 0)
+			}
+		}
+	}
+	w.ticked = now
+	w.publishStatus()
 }
 
 func (w *worker) closeTask(r *running) {
@@ -112,7 +142,7 @@ func (w *worker) onRestored(res *restore) error {
 			continue
 		}
 		tp := kafka.TopicPartition{Topic: in.info.Name, Partition: r.p}
-		q := &queue{tp: tp, input: i, next: res.from[tp], end: -1, lag: w.r.cfg.Metrics.Partition(w.def.group, tp.Topic, tp.Partition)}
+		q := &queue{tp: tp, input: i, next: res.from[tp], asked: res.from[tp], end: -1, lag: w.r.cfg.Metrics.Partition(w.def.group, tp.Topic, tp.Partition)}
 		r.inputs = append(r.inputs, q)
 		w.byTP[tp] = q
 		w.fetch.Add(tp, q.next)

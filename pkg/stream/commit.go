@@ -68,7 +68,7 @@ func (w *worker) maybeCommit(now bool) error {
 	if b == nil || w.inflight != nil {
 		return nil
 	}
-	if !now && b.txn.bytes() < w.r.cfg.MaxTxnBytes && time.Since(b.started) < w.r.cfg.CommitInterval {
+	if !now && !w.full() && time.Since(b.started) < w.r.cfg.CommitInterval {
 		return nil
 	}
 	meta := w.group.meta()
@@ -162,8 +162,8 @@ func (w *worker) onResult(ctx context.Context, err error) error {
 		w.met.outs[o].Published(telemetry.KindTombstone, b.outs[o].tombstones, b.outs[o].tombBytes, now)
 	}
 	w.met.group.Committed(took, nil, now)
-	if b.newest > 0 {
-		w.met.product.ObserveE2E(now.Sub(time.UnixMilli(b.newest)))
+	if b.oldest > 0 {
+		w.met.product.ObserveE2E(now.Sub(time.UnixMilli(b.oldest))) // of the record that waited longest
 	}
 	w.publishStatus()
 	return w.crash(crashAfterApply)

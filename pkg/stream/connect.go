@@ -67,9 +67,6 @@ func (b builtTxn) bytes() int { return b.t.Bytes() }
 func (b builtTxn) discard()   { b.t.Discard() }
 
 func (w *worker) joinGroup(member string) membership {
-	if w.r.cfg.alone {
-		return newAlone(w)
-	}
 	cfg := kafka.GroupConfig{ID: w.def.group, MemberID: member, SessionTimeout: w.r.cfg.SessionTimeout, Classic: w.r.cfg.Classic}
 	for _, in := range w.def.inputs {
 		cfg.Topics = append(cfg.Topics, in.info.Name)
@@ -85,24 +82,3 @@ func (m groupMember) ack()                            { m.g.Ack() }
 func (m groupMember) meta() kafka.GroupMeta           { return m.g.Meta() }
 
 func (m groupMember) leave(ctx context.Context) error { return m.g.Leave(ctx) }
-
-// alone owns every partition without being member of a group.
-type alone struct {
-	group string
-	ch    chan kafka.GroupEvent
-}
-
-func newAlone(w *worker) *alone {
-	a := &alone{group: w.def.group, ch: make(chan kafka.GroupEvent, 1)}
-	ev := kafka.GroupEvent{Kind: kafka.Assigned}
-	for p := range w.r.parts[w.lead] {
-		ev.Partitions = append(ev.Partitions, kafka.TopicPartition{Topic: w.lead, Partition: int32(p)})
-	}
-	a.ch <- ev
-	return a
-}
-
-func (a *alone) events() <-chan kafka.GroupEvent { return a.ch }
-func (a *alone) ack()                            {}
-func (a *alone) meta() kafka.GroupMeta           { return kafka.GroupMeta{Group: a.group, Epoch: -1} }
-func (a *alone) leave(context.Context) error     { return nil }

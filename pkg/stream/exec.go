@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/event"
 	"meshwork.dev/schemas"
 )
 
@@ -190,11 +191,17 @@ func (x *exec[K, V]) setKey(key []byte) error {
 // publishChanged publishes every row changed in the transaction, once.
 func (x *exec[K, V]) publishChanged(sink Sink) {
 	t := x.t
-	t.org = current{input: -1, offset: t.clockOrZero() & (1<<48 - 1), ts: t.clockOrZero(), source: timerSource(t.def.name, "commit")}
+	last := t.last
+	// A row's identity comes from its key and the last record before the commit.
+	origin := fmt.Sprintf("%s\x00%d\x00", t.def.name, last.source)
 	t.cur.Range(func(key, value []byte, deleted bool) bool {
 		if deleted {
 			value = nil
 		}
+		if key[0] != rowState && key[0] != rowWindow {
+			return true
+		}
+		t.org = current{input: -1, offset: last.offset, ts: last.ts, source: event.Source(origin + string(key))}
 		switch key[0] {
 		case rowState:
 			t.publish(sink, 0, t.p, t.org.ts, key[1:], value)

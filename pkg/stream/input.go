@@ -15,6 +15,7 @@ type queue struct {
 	head   kafka.Record
 	has    bool // head is a record to process
 	next   int64
+	asked  int64 // position after the last chunk: where the next one must begin
 	end    int64 // last known end; -1: unknown
 	bytes  int
 	paused bool
@@ -31,7 +32,14 @@ const (
 // atEnd says that everything the partition held when last asked is processed.
 func (q *queue) atEnd() bool { return !q.has && len(q.chunks) == 0 && q.end >= 0 && q.next >= q.end }
 
+// push takes a chunk over. One that was fetched before the partition was taken
+// up anew does not continue the last one and is dropped.
 func (q *queue) push(c *kafka.Chunk) {
+	if c.From() != q.asked {
+		c.Release()
+		return
+	}
+	q.asked = c.NextOffset()
 	q.chunks = append(q.chunks, c)
 	q.bytes += c.Size()
 	if !q.has {

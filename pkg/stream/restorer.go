@@ -24,13 +24,12 @@ type restore struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	from      map[kafka.TopicPartition]int64 // where the inputs go on
-	err       error
-	started   time.Time
-	total     atomic.Int64 // offsets to be read
-	read      atomic.Int64 // offsets read
-	rebuilt   bool
-	delivered bool
+	from    map[kafka.TopicPartition]int64 // where the inputs go on
+	err     error
+	started time.Time
+	total   atomic.Int64 // offsets to be read
+	read    atomic.Int64 // offsets read
+	rebuilt bool
 }
 
 // startRestore begins to restore a task; r is nil for one that is new here.
@@ -47,7 +46,19 @@ func (w *worker) startRestore(ctx context.Context, p int32, r *running) {
 			case <-ctx.Done():
 			}
 		}
-		if res.err = res.run(ctx); errors.Is(res.err, context.Canceled) {
+		for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+			res.total.Store(0)
+			res.read.Store(0)
+			if res.err = res.run(ctx); !kafka.IsRetriable(res.err) || ctx.Err() != nil {
+				break
+			}
+			w.log.Warn("restore interrupted; trying again", zap.Int32("partition", p), zap.Error(res.err))
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		select {

@@ -62,8 +62,6 @@ type Config struct {
 	// crash is a test's hook: an error there ends the worker on the spot, as a
 	// kill of the process would.
 	crash func(point string) error
-	// alone makes the worker own every partition without a group.
-	alone bool
 	// wrap lets a test stand between worker and producer.
 	wrap func(producer) producer
 }

@@ -176,7 +176,7 @@ func (w *worker) status() ProductStatus {
 	switch {
 	case len(w.restoring) > 0:
 		s.State = Restoring
-	case len(w.tasks) == 0 && w.state.Load().State == Starting:
+	case len(w.tasks) == 0 && (w.group == nil || w.group.meta().Epoch <= 0):
 		s.State = Starting
 	case idle && s.TimersDue == 0:
 		s.State = CaughtUp

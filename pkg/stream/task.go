@@ -69,7 +69,7 @@ type Task struct {
 	popped, sealedPopped  []due
 	clock, savedClock     int64
 	pend                  pending
-	org                   current
+	org, last             current
 	sticky                error
 	attempts              int
 	retryAt               time.Time
@@ -256,6 +256,7 @@ func (t *Task) attempt(r *kafka.Record, sink Sink, fn func() error) (Outcome, er
 	}
 	if err == nil {
 		t.flush(sink)
+		t.last = t.org
 		t.count(telemetry.OutcomeOK)
 		t.attempts = 0
 		return Done, nil
@@ -510,10 +511,3 @@ func Group(d Definition) string { return d.definition().group }
 
 // Err is what is wrong with a definition.
 func Err(d Definition) error { return d.definition().err }
-
-func (t *Task) clockOrZero() int64 {
-	if t.clock == math.MinInt64 {
-		return t.cfg.Now().UnixMilli()
-	}
-	return t.clock
-}

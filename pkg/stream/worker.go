@@ -47,6 +47,7 @@ type worker struct {
 	state           atomic.Pointer[ProductStatus]
 	restoredRecords atomic.Int64 // changelog records read by restores
 	drainC          drained
+	ticked          time.Time
 	met             workerMetrics
 }
 
@@ -69,7 +70,7 @@ type batch struct {
 	builders [][]*kafka.BatchBuilder
 	outs     []outCount
 	records  int
-	newest   int64
+	oldest   int64 // event time, ms; 0 before the first record
 }
 
 type outCount struct {
@@ -139,7 +140,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 	}
 	if errors.Is(err, errCrashed) {
 		w.wg.Wait() // neither left nor closed: as after a kill
-		w.closeTasks()
+		w.closeTasks(false)
 		return err
 	}
 	if err != nil {
@@ -147,7 +148,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 	}
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.r.cfg.StopTimeout)
 	defer cancel()
-	w.closeTasks()
+	w.closeTasks(err == nil)
 	if lerr := w.group.leave(leave); lerr != nil {
 		w.log.Warn("leave the group", zap.Error(lerr))
 	}
@@ -226,6 +227,9 @@ func (w *worker) loop(ctx context.Context) error {
 			ask <- w.status()
 		case <-timer.C:
 		}
+		if now := time.Now(); now.Sub(w.ticked) >= time.Second {
+			w.tick(now)
+		}
 	}
 }
 
@@ -279,6 +283,19 @@ func (w *worker) onChunks(cs []*kafka.Chunk) error {
 	return w.crash(crashAfterRead)
 }
 
+// full says whether the open transaction is to be committed at once. What it
+// changes counts as well as what it publishes.
+func (w *worker) full() bool {
+	if w.cur == nil {
+		return false
+	}
+	n := w.cur.txn.bytes()
+	for _, r := range w.cur.tasks {
+		n += r.task.PendingBytes()
+	}
+	return n >= w.r.cfg.MaxTxnBytes
+}
+
 // quantum is how many records one task may process before the others are looked
 // at: event time then stays close together between partitions.
 const quantum = 256
@@ -287,7 +304,7 @@ const quantum = 256
 // more to do at once.
 func (w *worker) work() (bool, error) {
 	now := time.Now()
-	if w.cur != nil && w.cur.txn.bytes() >= w.r.cfg.MaxTxnBytes {
+	if w.full() {
 		return false, nil // full, and the one before it is not through yet
 	}
 	var best *running
@@ -316,7 +333,9 @@ func (w *worker) work() (bool, error) {
 			break
 		}
 		w.cur.records++
-		w.cur.newest = max(w.cur.newest, bestQ.head.Timestamp)
+		if ts := bestQ.head.Timestamp; ts < w.cur.oldest || w.cur.oldest == 0 {
+			w.cur.oldest = ts
+		}
 		bestQ.done()
 		if bestQ.err != nil {
 			return false, fmt.Errorf("product %s: read %s at offset %d: %w", w.def.name, bestQ.tp, bestQ.next, bestQ.err)
