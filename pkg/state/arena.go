@@ -12,15 +12,17 @@ type ref uint64
 
 const (
 	wordBytes  = 8
-	chunkShift = 17 // words per chunk, as a power of two
+	chunkShift = 18 // words per chunk, as a power of two
 	chunkWords = 1 << chunkShift
-	chunkBytes = chunkWords * wordBytes // 1 MiB
+	chunkBytes = chunkWords * wordBytes // 2 MiB
 	refBits    = 38
 	maxChunks  = 1 << (refBits - chunkShift)
 
 	// Larger records get a mapping of their own, which takes a chunk number.
-	maxSmallWords = chunkWords / 8
+	maxSmallWords = chunkWords / 16
 	pageBytes     = 4096
+
+	smallChunks = 16 // from then on memory is asked for in huge pages
 
 	// Up to exactWords there is a free list for every size, above that sixteen
 	// per power of two.
@@ -158,7 +160,7 @@ func (a *arena) release(r ref) {
 
 func (a *arena) putLarge(need int, key, value []byte) (ref, error) {
 	need = (need + pageBytes - 1) &^ (pageBytes - 1)
-	data, err := mapPages(need)
+	data, err := mapPages(need, false)
 	if err != nil {
 		return 0, err
 	}
@@ -206,7 +208,7 @@ func (a *arena) addChunk() error {
 	a.spare = nil
 	if data == nil {
 		var err error
-		if data, err = mapPages(chunkBytes); err != nil {
+		if data, err = mapPages(chunkBytes, len(a.chunks) > smallChunks); err != nil {
 			return err
 		}
 		a.mapped += chunkBytes

@@ -17,7 +17,7 @@ const (
 
 	segmentSlots = 1024
 	maxUsed      = segmentSlots * 13 / 16 // split or clean up beyond
-	groupSize    = 64                     // segments per mapping
+	groupSize    = 256                    // segments per mapping
 	groupBytes   = groupSize * segmentSlots * 8
 )
 
@@ -182,7 +182,7 @@ func (x *index) double() {
 func (x *index) addSegment(depth uint8) (uint32, error) {
 	id := len(x.segments)
 	if id == len(x.groups)*groupSize {
-		g, err := mapPages(groupBytes)
+		g, err := mapPages(groupBytes, len(x.groups) > 0)
 		if err != nil {
 			return 0, err
 		}
