@@ -78,7 +78,7 @@ func newServer(ctx context.Context, j journal, cfg ServerConfig) (*Server, error
 	tail, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.tailing.Go(func() { s.tail(tail) })
-	if err := s.catchUp(ctx); err != nil {
+	if err := s.reach(ctx, s.journal.End); err != nil {
 		return nil, errors.Join(fmt.Errorf("schema registry: reading topic %s: %w", s.cfg.Topic, err), s.Close())
 	}
 	s.state.mu.RLock()
@@ -132,12 +132,14 @@ func (s *Server) tail(ctx context.Context) {
 }
 
 // catchUp waits until everything that is settled in the journal now has been applied.
-func (s *Server) catchUp(ctx context.Context) error { return s.reach(ctx, s.journal.End) }
+func (s *Server) catchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	return s.reach(ctx, s.journal.End)
+}
 
 // reach waits until the state is at a position.
 func (s *Server) reach(ctx context.Context, position func(context.Context) (int64, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
 	end, err := position(ctx)
 	if err != nil {
 		return err
