@@ -165,6 +165,9 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) {
 			Detail: fmt.Sprintf("no order %q is known; one that was just accepted appears in a moment", id),
 		}).write(w)
 	default:
+		if o.Items == nil {
+			o.Items = []orderproc.OrderItem{} // an empty list in JSON, not null
+		}
 		w.Header().Set("ETag", `"`+strconv.Itoa(int(o.Revision))+`"`)
 		writeJSON(w, http.StatusOK, &o)
 	}

@@ -196,11 +196,6 @@ func sizeOf(o *orderproc.CreateOrder) int {
 	return n
 }
 
-// nameable tells whether a command can be answered at all: whether its order and its own id fit a row.
-func nameable(orderID, idempotenceID string) bool {
-	return orderID != "" && len(orderID) <= maxText && len(idempotenceID) <= maxText
-}
-
 // shorten cuts a text to at most limit bytes, between characters.
 func shorten(text string, limit int) string {
 	if len(text) <= limit {

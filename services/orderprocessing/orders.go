@@ -18,15 +18,30 @@ const (
 // order is what a reaction about one order works with: its state, and its key.
 type order = *stream.Ctx[string, orderproc.Order]
 
-var errNoOrder = errors.New("the command names no order, or with an id longer than 512 bytes")
+// The reasons a command is a dead letter: there is no order whose state could tell why it is refused.
+var (
+	errNoOrder = errors.New("the command names no order, or with an id longer than 512 bytes")
+	errKey     = errors.New("the record's key is not the orderId")
+)
+
+// addressed tells whether a command stands under the order it is about.
+func addressed(c order, orderID, idempotenceID string) error {
+	switch {
+	case orderID == "" || len(orderID) > maxText || len(idempotenceID) > maxText:
+		return stream.Reject(errNoOrder)
+	case orderID != c.Key:
+		return stream.Reject(errKey)
+	}
+	return nil
+}
 
 // lifecycle holds the reactions of the Order product.
 type lifecycle struct{ rules Rules }
 
 // create takes in an order, or refuses it. Asking for the same order again changes nothing.
 func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
-	if !nameable(cmd.OrderID, cmd.Identity.IdempotenceID) {
-		return stream.Reject(errNoOrder)
+	if err := addressed(c, cmd.OrderID, cmd.Identity.IdempotenceID); err != nil {
+		return err
 	}
 	asked := newOrder(&cmd)
 	if c.Exists() && c.State.Status != orderproc.OrderStatusRefused {
@@ -114,9 +129,10 @@ func complete(c order, m move, at time.Time) error {
 // withdraw cancels an order that is not completed yet, or refuses to.
 func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 	id := cmd.Identity.IdempotenceID
+	if err := addressed(c, cmd.OrderID, id); err != nil {
+		return err
+	}
 	switch {
-	case !nameable(cmd.OrderID, id):
-		return stream.Reject(errNoOrder)
 	case !c.Exists():
 		return stream.Reject(errors.New(why(absent, moveWithdraw)))
 	case c.State.WithdrawnBy.Valid && c.State.WithdrawnBy.Value == id:

@@ -12,6 +12,7 @@ import (
 // The reasons a change of a product cannot be taken.
 var (
 	errNoProduct = errors.New("the change names no product")
+	errKey       = errors.New("the record's key is not the productId, in upper case")
 	errNoOp      = errors.New("the change is neither UPSERT nor DELETE")
 	errPrice     = errors.New("listPrice is below 0")
 )
@@ -21,6 +22,8 @@ func change(c *stream.Ctx[string, product.Product], e product.ProductChange) err
 	switch {
 	case e.ProductID == "":
 		return stream.Reject(errNoProduct)
+	case c.Key != e.ProductID || c.Key != strings.ToUpper(c.Key):
+		return stream.Reject(errKey) // its row would lie where nobody looks for it
 	case c.Exists() && e.ChangedAt.Before(c.State.Changed):
 		return nil // an older row arriving late
 	case e.Op == product.ChangeOpDelete:
@@ -43,16 +46,15 @@ func change(c *stream.Ctx[string, product.Product], e product.ProductChange) err
 
 // cleanse is the row a change asks for, tidied. A change without a name keeps the known one.
 func cleanse(e *product.ProductChange, known string) product.Product {
-	id := strings.ToUpper(e.ProductID)
 	name := strings.TrimSpace(e.Name)
 	if name == "" {
 		name = known
 	}
 	if name == "" {
-		name = id
+		name = e.ProductID
 	}
 	return product.Product{
-		ProductID: id, Number: e.Number.Or(id), Name: name, Category: e.Category, Subcategory: e.Subcategory,
+		ProductID: e.ProductID, Number: e.Number.Or(e.ProductID), Name: name, Category: e.Category, Subcategory: e.Subcategory,
 		Supplier: e.Supplier, Colour: e.Colour, Size: e.Size, Weight: e.Weight, Cost: e.Cost,
 		ListPrice: e.ListPrice, Currency: e.Currency, Available: e.Available,
 	}
