@@ -101,7 +101,8 @@ func (b *BatchBuilder) Append(ts int64, key, value, headers []byte, count int) {
 	r = b.appendFront(r, ts, key)
 	r = appendVarBytes(r, value)
 	r = appendVarint(r, int64(count))
-	b.rec = append(r, headers...)
+	r = append(r, headers...)
+	b.rec = r
 	b.count(ts)
 }
 
@@ -154,8 +155,8 @@ func (b *BatchBuilder) Begin(ts int64, key []byte) []byte {
 	b.at, b.ts, b.building = len(b.rec), ts, true
 	// Room for the two lengths is guessed as that of a record of 64 to 8191 bytes; Finish moves bytes when wrong.
 	b.lenSize, b.valSize = 2, 2
-	r := append(b.rec, 0, 0) //nolint:gocritic // kept in b by Finish
-	r = b.appendFront(r, ts, key)
+	b.rec = append(b.rec, 0, 0)
+	r := b.appendFront(b.rec, ts, key)
 	r = append(r, 0, 0)
 	b.valueAt = len(r)
 	return r

@@ -19,12 +19,12 @@ import (
 var allCodecs = []Codec{CodecNone, CodecGzip, CodecSnappy, CodecLZ4, CodecZstd}
 
 // produceRaw sends finished batches of one partition.
-func produceRaw(t testing.TB, c *Client, tp TopicPartition, batches ...[]byte) {
-	t.Helper()
+func produceRaw(tb testing.TB, c *Client, tp TopicPartition, batches ...[]byte) {
+	tb.Helper()
 	for _, b := range batches {
-		leader, err := c.leader(t.Context(), tp)
-		require.NoError(t, err)
-		require.NoError(t, c.do(t.Context(), &request{
+		leader, err := c.leader(tb.Context(), tp)
+		require.NoError(tb, err)
+		require.NoError(tb, c.do(tb.Context(), &request{
 			api: apiProduce, min: 9, max: 9, to: toBroker(leader),
 			write: func(e *encoder, _ int16) {
 				e.null()
@@ -137,7 +137,7 @@ func TestBatchRoundTrip(t *testing.T) {
 			for _, batch := range encodeAll(t, b) {
 				got = append(got, decodeAll(t, batch)...)
 			}
-			require.Equal(t, len(recs), len(got))
+			require.Len(t, got, len(recs))
 			for i := range recs {
 				require.Equal(t, recs[i], got[i])
 			}
@@ -283,16 +283,17 @@ func TestBombsAreBounded(t *testing.T) {
 		"zstd claims 128 MiB": {CodecZstd, []byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 8, 1, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			used := testing.Benchmark(func(bm *testing.B) {
-				bm.ReportAllocs()
-				for range bm.N {
+			used := testing.Benchmark(func(b *testing.B) {
+				b.Helper()
+				b.ReportAllocs()
+				for range b.N {
 					c := &Chunk{}
 					c.scan(bomb(p.codec, p.payload), nil, ReadCommitted)
 					var r Record
 					for c.Next(&r) {
 					}
 					if c.Err() == nil {
-						bm.Fatal("no error")
+						b.Fatal("no error")
 					}
 				}
 			}).AllocedBytesPerOp()

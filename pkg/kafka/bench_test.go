@@ -25,7 +25,8 @@ const (
 )
 
 // benchSet is a record set of benchBatches batches of benchRecords records of about 120 bytes.
-func benchSet(t testing.TB, codec Codec) []byte {
+func benchSet(tb testing.TB, codec Codec) []byte {
+	tb.Helper()
 	var out []byte
 	value := bytes.Repeat([]byte("0123456789"), 10)
 	for i := range benchBatches {
@@ -35,7 +36,7 @@ func benchSet(t testing.TB, codec Codec) []byte {
 			b.Append(int64(1_600_000_000_000+j), strconv.AppendInt(nil, int64(j), 10), value, nil, 0)
 		}
 		p, err := b.AppendBatch(nil, 0, BatchMeta{PID: 7, Seq: int32(i * benchRecords), Txn: true})
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		binary.BigEndian.PutUint64(p, uint64(i*benchRecords))
 		out = append(out, p...)
 	}
@@ -100,7 +101,8 @@ func BenchmarkDecode(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					recs := m.(*fetchmsg.Response).Topics[0].Partitions[0].RecordSet.Records
+					res, _ := m.(*fetchmsg.Response)
+					recs := res.Topics[0].Partitions[0].RecordSet.Records
 					got := 0
 					for {
 						rec, err := recs.ReadRecord()
@@ -121,8 +123,8 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-func kafkaGoAnswer(t testing.TB, set []byte) []byte {
-	t.Helper()
+func kafkaGoAnswer(tb testing.TB, set []byte) []byte {
+	tb.Helper()
 	e := encoder{b: make([]byte, 4)}
 	e.i32(1) // correlation
 	appendFetchAnswer(&e, 11, "x", []int32{0}, set)
@@ -162,10 +164,10 @@ type cannedBroker struct {
 	sent  atomic.Int64
 }
 
-func newCannedBroker(t testing.TB, set []byte, parts int) *cannedBroker {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+func newCannedBroker(tb testing.TB, set []byte, parts int) *cannedBroker {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
 	cb := &cannedBroker{l: l, set: set, parts: parts}
 	var conns sync.Map
 	cb.wg.Go(func() {
@@ -178,9 +180,15 @@ func newCannedBroker(t testing.TB, set []byte, parts int) *cannedBroker {
 			cb.wg.Go(func() { cb.serve(nc) })
 		}
 	})
-	t.Cleanup(func() {
-		l.Close()
-		conns.Range(func(k, _ any) bool { k.(net.Conn).Close(); return true })
+	tb.Cleanup(func() {
+		_ = l.Close()
+		conns.Range(func(k, _ any) bool {
+			nc, ok := k.(net.Conn)
+			if ok {
+				_ = nc.Close()
+			}
+			return true
+		})
 		cb.wg.Wait()
 	})
 	return cb
@@ -221,7 +229,7 @@ func (cb *cannedBroker) serve(nc net.Conn) {
 		case apiMetadata.key:
 			cb.metadata(&e, v)
 		case apiFetch.key:
-			cb.fetch(&e, &d, v, set)
+			cb.fetch(&e, &d, set)
 		}
 		binary.BigEndian.PutUint32(e.b, uint32(len(e.b)-4))
 		if _, err := nc.Write(e.b); err != nil {
@@ -283,7 +291,7 @@ func (cb *cannedBroker) metadata(e *encoder, v int16) {
 	e.tags()
 }
 
-func (cb *cannedBroker) fetch(e *encoder, d *decoder, v int16, set []byte) {
+func (cb *cannedBroker) fetch(e *encoder, d *decoder, set []byte) {
 	e.flex = true
 	e.tags()
 	d.flex = true

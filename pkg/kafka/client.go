@@ -141,7 +141,7 @@ func (t *trackedConn) Close() error {
 }
 
 // netError turns what the transport returned into a NetError with a hint, or an Error for refused authentication.
-func (c *Client) netError(a api, addr string, sent bool, parent context.Context, err error) error {
+func (c *Client) netError(parent context.Context, a api, addr string, sent bool, err error) error {
 	var kerr kafkago.Error
 	if errors.As(err, &kerr) && kerr != 0 {
 		e := &Error{API: "SaslAuthenticate", Code: int16(kerr)}

@@ -77,7 +77,7 @@ func (e *Error) Error() string {
 }
 
 // Is matches the sentinel the code belongs to.
-func (e *Error) Is(target error) bool { return target == codes[e.Code].is && target != nil } //nolint:errorlint // Is compares identities by contract
+func (e *Error) Is(target error) bool { return target == codes[e.Code].is && target != nil }
 
 // Retriable says whether the same request may succeed later or at another broker.
 func (e *Error) Retriable() bool { return codes[e.Code].retry }
@@ -104,12 +104,11 @@ func (e *NetError) Error() string {
 func (e *NetError) Unwrap() error { return e.Err }
 
 // Is matches ErrUnreachable.
-func (e *NetError) Is(target error) bool { return target == ErrUnreachable } //nolint:errorlint // Is compares identities by contract
+func (e *NetError) Is(target error) bool { return target == ErrUnreachable }
 
 // Code is the broker's error code in err's chain, 0 when there is none.
 func Code(err error) int16 {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return 0
@@ -125,8 +124,7 @@ func MaybeSent(err error) bool {
 // or unsupported request are final; lost connections, moved leaders and loading coordinators are not.
 // Whether a request that may have been carried out can be sent twice is the caller's knowledge: see [MaybeSent].
 func IsRetriable(err error) bool {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Retriable()
 	}
 	if errors.Is(err, ErrAuth) || errors.Is(err, ErrUnsupported) || errors.Is(err, context.Canceled) {

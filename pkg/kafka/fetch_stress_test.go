@@ -3,10 +3,10 @@ package kafka
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,7 +42,7 @@ func TestFetchUnderStress(t *testing.T) {
 		for i := 0; i < records; i += 50 {
 			var v []string
 			for j := range 50 {
-				v = append(v, fmt.Sprint(i+j))
+				v = append(v, strconv.Itoa(i+j))
 			}
 			produce(t, cl, tp.Topic, tp.Partition, v...)
 		}
@@ -110,7 +110,7 @@ func TestFetchUnderStress(t *testing.T) {
 			var r Record
 			for ch.Next(&r) {
 				require.Equal(t, next, r.Offset)
-				require.Equal(t, fmt.Sprint(r.Offset), string(r.Value))
+				require.Equal(t, strconv.FormatInt(r.Offset, 10), string(r.Value))
 				next++
 				delivered++
 			}

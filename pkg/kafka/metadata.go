@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -76,9 +77,7 @@ func (m *metadata) learnBroker(id int32, host string, port int32) {
 	defer m.mu.Unlock()
 	if _, ok := m.cluster.Brokers[id]; !ok {
 		brokers := map[int32]string{id: hostPort(host, port)}
-		for k, v := range m.cluster.Brokers {
-			brokers[k] = v
-		}
+		maps.Copy(brokers, m.cluster.Brokers)
 		m.cluster.Brokers = brokers // replaced, never changed: callers may hold the old map
 	}
 }

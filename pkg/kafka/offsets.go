@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -85,7 +86,7 @@ func (c *Client) committedOffsets(ctx context.Context, group string, tps []Topic
 		}
 		return err
 	})
-	if u, ok := err.(*unstableError); ok { //nolint:errorlint // made a few lines above
+	if u, ok := errors.AsType[*unstableError](err); ok {
 		return nil, u.err
 	}
 	if err != nil {

@@ -146,7 +146,7 @@ func (c *Client) exchange(parent context.Context, addr string, req *request) err
 	}
 	ctx, cancel := context.WithTimeout(parent, c.cfg.RequestTimeout+req.wait)
 	defer cancel()
-	stop := context.AfterFunc(c.ctx, cancel)
+	stop := context.AfterFunc(c.ctx, cancel) //nolint:contextcheck // the client's end ends the call too
 	defer stop()
 	m := &exchange{req: req, client: c.cfg.ClientID, ctx: ctx, done: make(chan struct{})}
 	_, err := c.transport.RoundTrip(ctx, netAddr(addr), m)
@@ -167,7 +167,7 @@ func (c *Client) exchange(parent context.Context, addr string, req *request) err
 	if c.ctx.Err() != nil && parent.Err() == nil {
 		return fmt.Errorf("%s: client: %w", req.api.name, ErrClosed)
 	}
-	return c.netError(req.api, addr, m.sent, parent, err)
+	return c.netError(parent, req.api, addr, m.sent, err)
 }
 
 const (

@@ -61,7 +61,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	zap.New(core).Info("x", zap.Any("cfg", cfg.SASL))
 	for _, text := range []string{
-		fmt.Sprint(cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg.SASL), fmt.Sprintf("%s", cfg.SASL),
+		fmt.Sprint(cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg.SASL), cfg.SASL.String(),
 		fmt.Sprintf("%v", &cfg.SASL), string(j), fmt.Sprint(logs.All()[0].ContextMap()),
 	} {
 		require.NotContains(t, text, "pa55")

@@ -167,7 +167,7 @@ func (d *decoder) length() int {
 
 // raw is a text or null (nil) as bytes.
 func (d *decoder) raw() []byte {
-	n := -1
+	var n int
 	if d.flex {
 		n = d.length()
 	} else {
@@ -184,7 +184,7 @@ func (d *decoder) str() string { return string(d.raw()) }
 
 // bytes is a byte string, nil when null.
 func (d *decoder) bytes() []byte {
-	n := -1
+	var n int
 	if d.flex {
 		n = d.length()
 	} else {
@@ -198,7 +198,7 @@ func (d *decoder) bytes() []byte {
 
 // arr is the length of an array: null counts as empty, and a length that the remaining bytes cannot hold fails.
 func (d *decoder) arr() int {
-	n := 0
+	var n int
 	if d.flex {
 		n = d.length()
 	} else {

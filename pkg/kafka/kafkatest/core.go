@@ -135,11 +135,11 @@ func (e *env) fetch(t *testing.T) {
 			at, err := e.client.ListOffsets(ctx(t), []kafka.TopicPartition{tp}, kafka.Latest, kafka.ReadCommitted)
 			return err == nil && at[tp] == 189
 		}, 20*time.Second, 20*time.Millisecond)
-		got, next := e.read(t, tp, 0, kafka.ReadCommitted)
+		got, next := e.read(t, tp, kafka.ReadCommitted)
 		require.Equal(t, want, got)
 		require.Equal(t, int64(189), next)
 		require.Equal(t, want, e.foreignRead(t, topic, len(want)))
-		got, next = e.read(t, tp, 0, kafka.ReadUncommitted)
+		got, next = e.read(t, tp, kafka.ReadUncommitted)
 		require.Len(t, got, 181)
 		require.Equal(t, int64(190), next)
 		require.NoError(t, open.EndTransaction(ctx(t), kgo.TryAbort))
@@ -152,7 +152,7 @@ func (e *env) fetch(t *testing.T) {
 			foreignSend(t, e.foreign(t, kgo.ProducerBatchCompression(codec)), topic, 0, want...)
 			all = append(all, want...)
 		}
-		got, _ := e.read(t, kafka.TopicPartition{Topic: topic}, 0, kafka.ReadCommitted)
+		got, _ := e.read(t, kafka.TopicPartition{Topic: topic}, kafka.ReadCommitted)
 		require.Equal(t, all, got)
 	})
 	t.Run("errors", func(t *testing.T) {

@@ -78,7 +78,7 @@ func (e *env) txnCommitAbort(t *testing.T, version int) {
 	require.Equal(t, want, e.foreignReadAll(t, topic, kgo.ReadCommitted()))
 	var own []string
 	for i := range int32(4) {
-		values, _ := e.read(t, kafka.TopicPartition{Topic: topic, Partition: i}, 0, kafka.ReadCommitted)
+		values, _ := e.read(t, kafka.TopicPartition{Topic: topic, Partition: i}, kafka.ReadCommitted)
 		own = append(own, values...)
 	}
 	slices.Sort(own)

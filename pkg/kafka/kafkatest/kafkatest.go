@@ -111,12 +111,12 @@ func (e *env) foreignRead(t *testing.T, topic string, n int) []string {
 	return out
 }
 
-// read reads the partition from an offset to its end.
-func (e *env) read(t *testing.T, tp kafka.TopicPartition, from int64, iso kafka.Isolation) (values []string, next int64) {
+// read reads the partition from its first record to its end.
+func (e *env) read(t *testing.T, tp kafka.TopicPartition, iso kafka.Isolation) (values []string, next int64) {
 	t.Helper()
 	f := e.client.NewFetcher(kafka.FetchConfig{Isolation: iso})
 	defer f.Close()
-	f.Add(tp, from)
+	f.Add(tp, 0)
 	for {
 		chunks, err := f.Poll(ctx(t))
 		require.NoError(t, err)
