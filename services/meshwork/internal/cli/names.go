@@ -36,8 +36,8 @@ func productName(id string) string {
 }
 
 // resolve turns the name of a topic, of a data product or the short name of a
-// topic into a topic. Several that fit are an error that names them; so is
-// none.
+// topic into a topic. Several that fit are an error that names them; a name
+// that none has is taken for a topic without a contract.
 func resolve(name string) (string, error) {
 	if strings.Contains(name, ".") || strings.HasPrefix(name, "_") {
 		return name, nil
@@ -62,7 +62,7 @@ func resolve(name string) (string, error) {
 			return "", usagef("%s has several topics, name one: %s", name, strings.Join(topicNames(found), ", "))
 		}
 	}
-	return "", &notFound{"no topic or data product is called " + name + "; there are " + strings.Join(known(), ", ") + ", or give a full topic name"}
+	return name, nil // a topic without a contract
 }
 
 func topicNames(infos []*schemas.Info) []string {

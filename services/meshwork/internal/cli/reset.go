@@ -45,7 +45,7 @@ type resetPlan struct {
 
 type resetInput struct {
 	Topic string `json:"topic"`
-	From  int64  `json:"records"` // records that will be read again: offsets between the new position and the end
+	From  int64  `json:"offsets"` // between the new position and the end: the records to be read again, and transaction markers
 }
 
 type resetEmptied struct {
@@ -242,7 +242,7 @@ func (p *resetPlan) print(a *app) {
 	}
 	fmt.Fprintf(a.out, "%s (group %s)\n", p.Product, p.Group)
 	for _, in := range p.Inputs {
-		fmt.Fprintf(a.out, "  %-52s %sread again: %d\n", in.Topic, word, in.From)
+		fmt.Fprintf(a.out, "  %-52s %sread again: %d offsets\n", in.Topic, word, in.From)
 	}
 	for _, e := range p.Emptied {
 		fmt.Fprintf(a.out, "  %-52s %semptied: %d rows\n", e.Topic, word, e.Rows)

@@ -123,5 +123,9 @@ func (c *topicsCmd) rows(ctx context.Context, cl *kafka.Client, names []string) 
 }
 
 func missingTopic(name string) error {
-	return &notFound{"topic " + name + " does not exist in this cluster; meshwork topics lists those that do"}
+	text := "topic " + name + " does not exist in this cluster; meshwork topics lists those that do"
+	if !strings.Contains(name, ".") {
+		text += "; no data product is called that either, there are " + strings.Join(known(), ", ")
+	}
+	return &notFound{text}
 }
