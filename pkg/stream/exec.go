@@ -127,11 +127,12 @@ func (x *exec[K, V]) row(call func(*Ctx[K, V]) error) error {
 	}
 	t := x.t
 	if x.c.deleted {
-		if ok {
+		switch {
+		case !ok:
+		case t.def.spec.Emit == EveryUpdate:
+			t.pend.row(t.p, t.org.ts, x.skey, nil, true)
+		default:
 			t.pend.delete(x.skey)
-			if t.def.spec.Emit == EveryUpdate {
-				t.pend.emit(0, t.p, t.org.ts, x.kbuf, nil, true)
-			}
 		}
 		return nil
 	}
@@ -142,9 +143,10 @@ func (x *exec[K, V]) row(call func(*Ctx[K, V]) error) error {
 	if bytes.Equal(x.enc, old) {
 		return nil
 	}
-	t.pend.put(x.skey, x.enc)
 	if t.def.spec.Emit == EveryUpdate {
-		t.pend.emit(0, t.p, t.org.ts, x.kbuf, x.enc, false)
+		t.pend.row(t.p, t.org.ts, x.skey, x.enc, false)
+	} else {
+		t.pend.put(x.skey, x.enc)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ type op struct {
 	key, value int32 // offsets: key is buf[key:value], value is buf[value:end]
 	end        int32
 	gone       bool // deletion or tombstone
+	row        bool // a change of the row under key, to be published under key[1:]
 	ts         int64
 }
 
@@ -30,6 +31,13 @@ func (p *pending) add(out int, partition int32, ts int64, key, value []byte, gon
 
 func (p *pending) put(key, value []byte) { p.add(-1, 0, 0, key, value, false) }
 
+// row is a change of an unwindowed row that is published at once: put, or delete
+// when gone, and emit in one.
+func (p *pending) row(partition int32, ts int64, key, value []byte, gone bool) {
+	p.add(0, partition, ts, key, value, gone)
+	p.ops[len(p.ops)-1].row = true
+}
+
 func (p *pending) delete(key []byte) { p.add(-1, 0, 0, key, nil, true) }
 
 func (p *pending) emit(out int, partition int32, ts int64, key, value []byte, gone bool) {
@@ -39,7 +47,7 @@ func (p *pending) emit(out int, partition int32, ts int64, key, value []byte, go
 // get is the newest change of state of key by this reaction.
 func (p *pending) get(key []byte) (value []byte, deleted, ok bool) {
 	for i := len(p.ops) - 1; i >= 0; i-- {
-		if o := &p.ops[i]; o.out < 0 && string(p.buf[o.key:o.value]) == string(key) {
+		if o := &p.ops[i]; (o.out < 0 || o.row) && string(p.buf[o.key:o.value]) == string(key) {
 			return p.buf[o.value:o.end:o.end], o.gone, true
 		}
 	}

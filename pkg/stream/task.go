@@ -303,6 +303,16 @@ func (t *Task) flush(sink Sink) {
 	for i := range t.pend.ops {
 		o := &t.pend.ops[i]
 		key, value := t.pend.buf[o.key:o.value:o.value], t.pend.buf[o.value:o.end:o.end]
+		if o.row {
+			if o.gone {
+				t.cur.Delete(key)
+				value = nil
+			} else {
+				t.cur.Put(key, value)
+			}
+			t.publish(sink, 0, o.partition, o.ts, key[1:], value)
+			continue
+		}
 		if o.out >= 0 {
 			if o.gone {
 				value = nil
