@@ -12,6 +12,7 @@ import (
 // difference before you keep it.
 func TestScripts(t *testing.T) {
 	streamtest.Run(t, "testdata", func(t *testing.T) *streamtest.Driver {
+		t.Helper()
 		defs, err := Products()
 		require.NoError(t, err)
 		args := []any{streamtest.Partitions(2)}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"meshwork.dev/schemas"
@@ -118,7 +119,7 @@ func (g *Generator) order(n int) *orderproc.CreateOrder {
 		// Few customers order often: the square gives the first ones a larger share.
 		u := r.Float64()
 		id := int(u * u * float64(g.c.Customers))
-		o.CustomerID = schemas.Some(fmt.Sprint(10000 + id))
+		o.CustomerID = schemas.Some(strconv.Itoa(10000 + id))
 		address := schemas.Some(orderproc.Address{
 			Line1: fmt.Sprintf("%d %s", 1+id%180, streets[id%len(streets)]), City: cities[id%len(cities)], Country: country,
 		})
