@@ -98,7 +98,8 @@ func (c *Chunk) fail(offset int64, err error) {
 }
 
 // Err is why the partition ended or the chunk is damaged: ErrOffsetOutOfRange, ErrUnknownTopic, ErrCorrupt,
-// ErrAuth. After an error the partition is no longer fetched until it is added anew. Ask after Next returned false.
+// ErrAuth. Ask after Next returned false. The partition cannot be read on: remove it, or add it at another offset;
+// chunks of it that are polled before are to be released unread.
 func (c *Chunk) Err() error { return c.err }
 
 // NextOffset is the position after the chunk: past its records and past the control records and aborted records

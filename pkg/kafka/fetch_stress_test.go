@@ -188,6 +188,27 @@ func TestFetchBufferIsBounded(t *testing.T) {
 	require.Positive(t, held)
 }
 
+// Compaction may leave nothing between a position and the first open transaction.
+func TestFetchPassesGap(t *testing.T) {
+	f := fetcher(t, testClient(t, []string{"127.0.0.1:1"}), FetchConfig{})
+	p := &fetchPart{tp: TopicPartition{"x", 0}, pos: 5, max: 1 << 20, told: -1}
+	it := &fetchItem{part: p, tp: p.tp, offset: 5, answered: true, stable: 10, high: 20, max: 1 << 20}
+	f.mu.Lock()
+	f.file(it, nil)
+	require.Empty(t, f.ready)
+	for range 10 {
+		it.max = int32(p.max)
+		f.file(it, nil)
+	}
+	f.mu.Unlock()
+	chunks, err := f.Poll(t.Context())
+	require.NoError(t, err)
+	require.Len(t, chunks, 1)
+	require.Equal(t, int64(10), chunks[0].NextOffset())
+	require.True(t, chunks[0].AtEnd())
+	chunks[0].Release()
+}
+
 // Aborted transactions in an order of first offsets that is not sorted, as some brokers send them.
 func TestScanSortsAborted(t *testing.T) {
 	batch := func(base, pid int64, attr uint16, value string) []byte {

@@ -223,12 +223,19 @@ func (f *Fetcher) file(it *fetchItem, c *Chunk) {
 		c.Release()
 		c = nil
 	}
-	if c == nil && p.pos < p.end {
-		p.max = min(max(p.max, f.cfg.MaxPartitionBytes)*2, wholeMax)
+	gap := c == nil && p.pos < p.end && len(it.raw) == 0 && it.max >= wholeMax
+	if c == nil && p.pos < p.end && !gap {
+		p.max = min(max(p.max, f.cfg.MaxPartitionBytes)*8, wholeMax)
 		return
 	}
 	p.max = f.cfg.MaxPartitionBytes
-	if c == nil {
+	switch {
+	case gap:
+		// Even without a limit there was nothing: compaction removed all up to the end, which is that of the
+		// readable records because a transaction is open there.
+		c = f.emptyChunk(p)
+		c.next = p.end
+	case c == nil:
 		if p.told == p.end {
 			return
 		}
