@@ -160,13 +160,13 @@ func (e *env) exactlyOnce(t *testing.T, classic bool) {
 			<-pace.C
 			tx := src.NewTxn()
 			for k := range 20 {
-				tx.Append(kafka.TopicPartition{Topic: in, Partition: int32(k % 4)}, 1, nil, fmt.Appendf(nil, "%06d", i+k))
+				tx.Append(kafka.TopicPartition{Topic: in, Partition: int32(k % 4)}, now(), nil, fmt.Appendf(nil, "%06d", i+k))
 			}
 			if err := src.Commit(context.Background(), tx); err != nil {
 				t.Error(err)
 			}
 			tx = src.NewTxn() // aborted input must never reach the output
-			tx.Append(kafka.TopicPartition{Topic: in, Partition: int32(i / 20 % 4)}, 1, nil, []byte("ABORTED"))
+			tx.Append(kafka.TopicPartition{Topic: in, Partition: int32(i / 20 % 4)}, now(), nil, []byte("ABORTED"))
 			tx.Offset(stranger(cfg.ID+"-x"), kafka.TopicPartition{Topic: in}, 1)
 			if err := src.Commit(context.Background(), tx); !errors.Is(err, kafka.ErrTxnAborted) {
 				t.Error(err)

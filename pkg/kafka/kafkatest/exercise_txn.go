@@ -57,7 +57,7 @@ func (e *env) txnCommitAbort(t *testing.T, version int) {
 		tx := p.NewTxn()
 		for i := range 40 {
 			v := fmt.Sprintf("t%d-%03d", n, i)
-			tx.Append(kafka.TopicPartition{Topic: topic, Partition: int32(i % 4)}, time.Now().UnixMilli(), []byte("k"), []byte(v))
+			tx.Append(kafka.TopicPartition{Topic: topic, Partition: int32(i % 4)}, now(), []byte("k"), []byte(v))
 			if n%3 != 1 {
 				want = append(want, v)
 			}
@@ -89,7 +89,7 @@ func (e *env) txnFencing(t *testing.T, version int) {
 	topic, id := e.topic(t, 1), e.name("txn")
 	write := func(p *kafka.TxnProducer, v string) error {
 		tx := p.NewTxn()
-		tx.Append(kafka.TopicPartition{Topic: topic}, 1, nil, []byte(v))
+		tx.Append(kafka.TopicPartition{Topic: topic}, now(), nil, []byte(v))
 		return p.Commit(ctx(t), tx)
 	}
 	old := e.producer(t, e.client, kafka.TxnConfig{ID: id, Version: version})
@@ -118,7 +118,7 @@ func (e *env) txnLostAnswers(t *testing.T, version int) {
 			for i := range 20 {
 				v := fmt.Sprintf("%d-%02d", n, i)
 				want = append(want, v)
-				tx.Append(kafka.TopicPartition{Topic: topic, Partition: int32(i % 4)}, 1, nil, []byte(v))
+				tx.Append(kafka.TopicPartition{Topic: topic, Partition: int32(i % 4)}, now(), nil, []byte(v))
 			}
 			tx.Offset(kafka.GroupMeta{Group: group, Epoch: -1}, kafka.TopicPartition{Topic: topic}, int64(n))
 			require.NoError(t, p.Commit(ctx(t), tx), "api key %d, transaction %d", key, n)
@@ -136,12 +136,15 @@ func (e *env) txnBackToBack(t *testing.T, version int) {
 	for range 100 {
 		tx := p.NewTxn()
 		for i := range int32(4) {
-			tx.Append(kafka.TopicPartition{Topic: topic, Partition: i}, 1, nil, []byte("v"))
+			tx.Append(kafka.TopicPartition{Topic: topic, Partition: i}, now(), nil, []byte("v"))
 		}
 		require.NoError(t, p.Commit(ctx(t), tx))
 	}
 	require.Len(t, e.foreignReadAll(t, topic, kgo.ReadCommitted()), 400)
 }
+
+// now is the timestamp of records: with an old one retention may take them at any moment.
+func now() int64 { return time.Now().UnixMilli() }
 
 // foreignReadAll reads a topic to its end with a client of another make and returns the values sorted.
 func (e *env) foreignReadAll(t *testing.T, topic string, iso kgo.IsolationLevel) []string {
