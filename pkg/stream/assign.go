@@ -106,6 +106,10 @@ func (w *worker) tick(now time.Time) {
 		if now.Sub(time.UnixMilli(r.pos.At)) > freshEvery {
 			w.freshen(r, now)
 		}
+		if st := r.task.store.Stats(); st.Snapshots > r.snapshots || st.Err != nil {
+			r.snapshots = st.Snapshots
+			w.met.store.Snapshotted(st.SnapshotTime, st.Err)
+		}
 		for _, q := range r.inputs {
 			if q.atEnd() {
 				q.lag.SetLag(0, 0)

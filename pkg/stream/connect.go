@@ -19,6 +19,12 @@ func (r registryClient) RegisterSchema(ctx context.Context, subject, schema stri
 	return s.ID, err
 }
 
+// LookupSchema finds a registered schema's id.
+func (r registryClient) LookupSchema(ctx context.Context, subject, schema string) (int, error) {
+	s, err := r.Lookup(ctx, subject, registry.Schema{Text: schema})
+	return s.ID, err
+}
+
 // txnProducer adapts kafka.TxnProducer.
 type txnProducer struct{ p *kafka.TxnProducer }
 

@@ -45,6 +45,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 				left.Store(int32(1 + round%3))
 				n := w.start(dir, defs, func(c *Config) {
 					c.MaxTxnBytes = 4 << 10
+					c.State.SnapshotLogBytes, c.State.SnapshotRatio = 4<<10, 0.01 // always within a snapshot
 					c.SessionTimeout = 6 * time.Second
 					c.crash = func(at string) error {
 						if at == point && left.Add(-1) <= 0 {

@@ -88,10 +88,11 @@ type running struct {
 	// changelog records in the open transaction, by output
 	appended map[int]int
 
-	active  time.Time // when it last had something to do
-	blocked time.Time // since when the merge waits for an input; zero when it does not
-	retry   bool      // the head waits for Task.RetryAt
-	joined  bool      // part of the open transaction
+	active    time.Time // when it last had something to do
+	blocked   time.Time // since when the merge waits for an input; zero when it does not
+	retry     bool      // the head waits for Task.RetryAt
+	snapshots int64     // of the store, that have been counted
+	joined    bool      // part of the open transaction
 }
 
 // pick is the input whose head comes first in time. ok is false when there is

@@ -57,7 +57,7 @@ type Config struct {
 	Replication    int           // of created topics; default the broker's
 	Classic        bool          // keep to the group protocol of Kafka 3
 	NoTopics       bool          // do not create topics
-	NoRegister     bool          // look schemas up only; registering is done elsewhere
+	NoRegister     bool          // look schemas up only (Registry must have LookupSchema too); registering is done elsewhere
 
 	// crash is a test's hook: an error there ends the worker on the spot, as a
 	// kill of the process would.
@@ -207,7 +207,7 @@ func (r *Runner) prepare(ctx context.Context) error {
 			if o.raw || r.ids[o.info.Name] != 0 {
 				continue
 			}
-			id, err := r.cfg.Registry.RegisterSchema(ctx, o.info.Subject, o.info.Schema)
+			id, err := r.schemaID(ctx, o.info)
 			if err != nil {
 				return fmt.Errorf("register the contract of %s: %w", o.info.Name, err)
 			}
@@ -215,6 +215,19 @@ func (r *Runner) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (r *Runner) schemaID(ctx context.Context, info *schemas.Info) (int, error) {
+	if !r.cfg.NoRegister {
+		return r.cfg.Registry.RegisterSchema(ctx, info.Subject, info.Schema)
+	}
+	l, ok := r.cfg.Registry.(interface {
+		LookupSchema(ctx context.Context, subject, schema string) (int, error)
+	})
+	if !ok {
+		return 0, errors.New("the registry cannot look schemas up, and registering is switched off")
+	}
+	return l.LookupSchema(ctx, info.Subject, info.Schema)
 }
 
 func (r *Runner) checkPartitions(d *definition) error {

@@ -99,6 +99,11 @@ type taskOutput struct {
 	partitions int
 	tmpl       *event.Template
 	box        any
+
+	envelope   []byte // headers of the last record, where it had no trace
+	envelopeTS int64
+	headers    int
+	idAt       int // where the identity is in envelope
 }
 
 type taskTable struct {
@@ -336,14 +341,24 @@ func (t *Task) flush(sink Sink) {
 
 // publish sends a record with its envelope.
 func (t *Task) publish(sink Sink, out int, partition int32, ts int64, key, value []byte) {
-	var n int
 	id := t.nextID()
-	trace := t.org.trace
-	if trace.Valid() {
-		trace = trace.ChildOf(id)
+	if t.org.trace.Valid() {
+		var n int
+		t.hbuf, n = t.outs[out].tmpl.Append(t.hbuf[:0], id, time.UnixMilli(ts), t.org.trace.ChildOf(id))
+		sink.Append(out, partition, ts, key, value, t.hbuf, n)
+		return
 	}
-	t.hbuf, n = t.outs[out].tmpl.Append(t.hbuf[:0], id, time.UnixMilli(ts), trace)
-	sink.Append(out, partition, ts, key, value, t.hbuf, n)
+	o := &t.outs[out]
+	if o.envelope == nil || o.envelopeTS != ts {
+		o.envelope, o.headers = o.tmpl.Append(o.envelope[:0], id, time.UnixMilli(ts), event.Trace{})
+		o.envelopeTS = ts
+		if o.idAt == 0 {
+			o.idAt = bytes.Index(o.envelope, id.AppendTo(nil))
+		}
+	} else {
+		id.AppendTo(o.envelope[o.idAt:o.idAt]) // all but the identity is as in the record before
+	}
+	sink.Append(out, partition, ts, key, value, o.envelope, o.headers)
 }
 
 func (t *Task) partitionFor(out int, key []byte) int32 {
