@@ -19,9 +19,12 @@ func older(b *testing.B, text string) string {
 	b.Helper()
 	var s map[string]any
 	require.NoError(b, json.Unmarshal([]byte(text), &s))
-	fields := s["fields"].([]any)
-	for i := len(fields) - 1; i >= 0; i-- {
-		if _, ok := fields[i].(map[string]any)["default"]; ok {
+	fields, ok := s["fields"].([]any)
+	require.True(b, ok)
+	for i, f := range slices.Backward(fields) {
+		f, ok := f.(map[string]any)
+		require.True(b, ok)
+		if _, has := f["default"]; has {
 			s["fields"] = slices.Delete(fields, i, i+1)
 			out, err := json.Marshal(s)
 			require.NoError(b, err)

@@ -76,8 +76,7 @@ func CheckVersions(level Level, next *schema.Schema, earlier []Version) []Incomp
 		earlier = earlier[len(earlier)-1:]
 	}
 	var all []Incompatibility
-	for i := len(earlier) - 1; i >= 0; i-- {
-		v := earlier[i]
+	for _, v := range slices.Backward(earlier) {
 		if level.Backward() {
 			all = append(all, mark(CanRead(next, v.Schema), v.Number, false)...)
 		}
@@ -187,6 +186,7 @@ func (c *checker) compare(w, r *schema.Schema, at place) []Incompatibility {
 		list = append(list, c.check(w.Items, r.Items, at.at("values"))...)
 	case schema.Record:
 		list = append(list, c.fields(w, r, at)...)
+	default: // primitives of the same kind
 	}
 	return list
 }

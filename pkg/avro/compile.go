@@ -73,6 +73,7 @@ func (c *compiler) sameUnder(w, r *schema.Schema, assumed map[pair]bool) bool {
 		for i := 0; ok && i < len(w.Fields); i++ {
 			ok = writerField(w, r.Fields[i]) == i && c.sameUnder(w.Fields[i].Type, r.Fields[i].Type, assumed)
 		}
+	default: // primitives of the same kind
 	}
 	if !ok {
 		c.known[p] = false // false in spite of assumptions that can only help
@@ -118,7 +119,7 @@ func (c *compiler) fill(n *node, w, r *schema.Schema, path string) error {
 		if !promotes(w.Kind, r.Kind) {
 			return refuse(path, "%s of the writer cannot be read as %s", w.TypeName(), r.TypeName())
 		}
-		if w.Kind != schema.String && w.Kind != schema.Bytes && !(w.Kind == schema.Int && r.Kind == schema.Long) {
+		if r.Kind == schema.Float || r.Kind == schema.Double {
 			n.op, n.to = opNumber, r.Kind
 		}
 		return nil // the rest have the same bytes under both
@@ -141,6 +142,7 @@ func (c *compiler) fill(n *node, w, r *schema.Schema, path string) error {
 		n.op, n.inner = opArray, inner
 	case schema.Record:
 		return c.record(n, w, r, path)
+	default: // the same primitive: the bytes stay
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"meshwork.dev/pkg/avro"
@@ -89,11 +88,11 @@ func TestDecoder(t *testing.T) {
 	var p point
 	for range 3 {
 		require.NoError(t, d.Decode(&p, framed(1, 2, 4)))
-		assert.Equal(t, point{1, 2}, p)
+		require.Equal(t, point{1, 2}, p)
 		require.NoError(t, d.Decode(&p, framed(2, 6, 8)))
-		assert.Equal(t, point{3, 4}, p)
+		require.Equal(t, point{3, 4}, p)
 		require.NoError(t, d.Decode(&p, framed(3, 6)))
-		assert.Equal(t, point{3, 5}, p)
+		require.Equal(t, point{3, 5}, p)
 		require.ErrorIs(t, d.Decode(&p, framed(4, 2, 'x')), avro.ErrIncompatible)
 		require.ErrorIs(t, d.Decode(&p, framed(1, 2)), avro.ErrMalformed)
 		require.ErrorIs(t, d.Decode(&p, framed(3)), avro.ErrMalformed)
@@ -103,9 +102,9 @@ func TestDecoder(t *testing.T) {
 		require.False(t, avro.IsRetriable(err))
 		require.ErrorIs(t, d.Decode(&p, nil), avro.ErrMalformed)
 		require.NoError(t, d.DecodeRecord(t.Context(), &p, []byte{6}, headers{avro.ValueHeader: guid[:]}))
-		assert.Equal(t, point{3, 5}, p)
+		require.Equal(t, point{3, 5}, p)
 	}
-	assert.Equal(t, 5, src.asked, "each schema is asked for once, and one that does not exist is not asked for at once again")
+	require.Equal(t, 5, src.asked, "each schema is asked for once, and one that does not exist is not asked for at once again")
 }
 
 func TestDecoderWithoutRegistry(t *testing.T) {
@@ -152,8 +151,8 @@ func TestDecoderManyIDsAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.Zero(t, failed.Load())
-	assert.Equal(t, 50, src.asked)
+	require.Zero(t, failed.Load())
+	require.Equal(t, 50, src.asked)
 }
 
 func TestDecodingAllocatesNothing(t *testing.T) {
@@ -167,7 +166,7 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		assert.Less(t, allocs, 1.0)
+		require.Less(t, allocs, 1.0)
 	}
 }
 

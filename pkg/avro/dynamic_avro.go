@@ -304,6 +304,7 @@ func octets(s *schema.Schema, v any) ([]byte, bool) {
 	case schema.UUID:
 		g, err := ParseGUID(text)
 		return g[:], err == nil
+	default:
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(text)
 	return b, err == nil && (s.Kind == schema.Bytes || len(b) == s.Size)

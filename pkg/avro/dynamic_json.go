@@ -91,6 +91,7 @@ func appendObject(dst []byte, s *schema.Schema, m map[string]any) ([]byte, error
 			}
 		}
 		return append(dst, '}'), nil
+	default:
 	}
 	return dst, malformed("an object where the schema has %s", s.TypeName())
 }
@@ -145,8 +146,9 @@ func clock(l schema.Logical) (perSecond int64, layout string, ok bool) {
 		return 1e6, dateTime + ".000000", true
 	case schema.LocalTimestampNanos:
 		return 1e9, dateTime + ".000000000", true
+	default:
+		return 0, "", false
 	}
-	return 0, "", false
 }
 
 const secondsPerDay = 24 * 60 * 60

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -41,10 +40,10 @@ func TestJSONForms(t *testing.T) {
 			require.NoError(t, err)
 			text, err := codec.AppendJSON(nil, in)
 			require.NoError(t, err)
-			assert.Equal(t, c.json, string(text))
+			require.Equal(t, c.json, string(text))
 			back, err := codec.AppendAvro(nil, text)
 			require.NoError(t, err)
-			assert.Equal(t, c.avro, hex.EncodeToString(back))
+			require.Equal(t, c.avro, hex.EncodeToString(back))
 		})
 	}
 }
@@ -61,7 +60,7 @@ func TestJSONIsReadLeniently(t *testing.T) {
 		require.NoError(t, err)
 		out, err := codec.AppendAvro(nil, []byte(c.json))
 		require.NoError(t, err, c.name)
-		assert.Equal(t, c.avro, hex.EncodeToString(out), c.name)
+		require.Equal(t, c.avro, hex.EncodeToString(out), c.name)
 	}
 	for _, c := range []struct{ name, schema, json, message string }{
 		{"unknown field", rec(`{"name":"a","type":"int"}`), `{"a":1,"b":2}`, `no field "b"`},
@@ -114,18 +113,18 @@ func TestDynamic(t *testing.T) {
 	for range 2 {
 		out, err := d.JSON(ctx, framed(3, 2, 4), nil)
 		require.NoError(t, err)
-		assert.Equal(t, `{"x":1,"y":2}`, string(out))
+		require.Equal(t, `{"x":1,"y":2}`, string(out))
 		out, err = d.Append(ctx, nil, 3, out)
 		require.NoError(t, err)
-		assert.Equal(t, framed(3, 2, 4), out)
+		require.Equal(t, framed(3, 2, 4), out)
 	}
-	assert.Equal(t, 1, src.asked)
+	require.Equal(t, 1, src.asked)
 	out, err := d.JSON(ctx, []byte{2, 4}, headers{avro.ValueHeader: {9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}})
 	require.NoError(t, err)
-	assert.Equal(t, `{"x":1,"y":2}`, string(out))
+	require.Equal(t, `{"x":1,"y":2}`, string(out))
 	out, err = d.JSON(ctx, nil, nil)
 	require.NoError(t, err)
-	assert.Equal(t, `null`, string(out))
+	require.Equal(t, `null`, string(out))
 	_, err = d.JSON(ctx, framed(4, 2), nil)
 	require.ErrorIs(t, err, avro.ErrUnknownSchema)
 	src.err = errors.New("down")

@@ -14,9 +14,10 @@ const (
 
 	guidLen = 16
 
-	// ValueHeader and KeyHeader name the record headers that hold the schema of value and key in header framing.
+	// ValueHeader is the record header that holds the schema of the value in header framing.
 	ValueHeader = "__value_schema_id"
-	KeyHeader   = "__key_schema_id"
+	// KeyHeader is the record header that holds the schema of the key.
+	KeyHeader = "__key_schema_id"
 )
 
 // GUID identifies a schema independently of the registry that holds it.

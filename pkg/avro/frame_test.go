@@ -3,7 +3,6 @@ package avro_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"meshwork.dev/pkg/avro"
@@ -16,10 +15,10 @@ func (h headers) Header(name string) ([]byte, bool) { v, ok := h[name]; return v
 func TestFraming(t *testing.T) {
 	guid, err := avro.ParseGUID("0a1b2c3d-0102-0304-0506-0708090a0b0c")
 	require.NoError(t, err)
-	assert.Equal(t, "0a1b2c3d-0102-0304-0506-0708090a0b0c", guid.String())
+	require.Equal(t, "0a1b2c3d-0102-0304-0506-0708090a0b0c", guid.String())
 	payload := []byte{9, 8}
 	byID := append(avro.AppendHeader(nil, 258), payload...)
-	assert.Equal(t, []byte{0, 0, 0, 1, 2, 9, 8}, byID)
+	require.Equal(t, []byte{0, 0, 0, 1, 2, 9, 8}, byID)
 	byGUID := append(append([]byte{1}, guid[:]...), payload...)
 	for _, c := range []struct {
 		name    string
@@ -37,11 +36,11 @@ func TestFraming(t *testing.T) {
 	} {
 		f, err := avro.ParseFrame(c.value, c.headers)
 		require.NoError(t, err, c.name)
-		assert.Equal(t, c.want, f, c.name)
+		require.Equal(t, c.want, f, c.name)
 	}
 	f, err := avro.ParseKeyFrame(payload, headers{avro.KeyHeader: avro.AppendHeader(nil, 7)})
 	require.NoError(t, err)
-	assert.Equal(t, int32(7), f.ID)
+	require.Equal(t, int32(7), f.ID)
 	for _, bad := range [][]byte{nil, {0}, {0, 0, 0, 0}, {0, 0xff, 0, 0, 0, 1}, {0, 0, 0, 0, 0, 1}, {1, 2, 3}, {2, 0, 0, 0, 1}, []byte(`{"json":true}`)} {
 		_, err := avro.ParseFrame(bad, nil)
 		require.ErrorIs(t, err, avro.ErrMalformed, "%x", bad)

@@ -79,7 +79,7 @@ func FuzzSchemas(f *testing.F) {
 
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 1, 2}, []byte{1})
-	f.Fuzz(func(t *testing.T, value, header []byte) {
+	f.Fuzz(func(_ *testing.T, value, header []byte) {
 		_, _ = avro.ParseFrame(value, headers{avro.ValueHeader: header})
 		_, _ = avro.ParseFrame(value, nil)
 	})

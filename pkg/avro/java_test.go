@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	twmb "github.com/twmb/avro"
 	"pgregory.net/rapid"
@@ -75,13 +74,11 @@ func agrees(t *testing.T, where, w, r, in, verdict, out string) {
 	t.Helper()
 	faults, err := avro.Compatible(avro.LevelBackward, r, []string{w})
 	if strings.HasPrefix(verdict, "!") {
-		assert.Error(t, err, "%s: Java does not parse this: %s\n%s\n%s", where, out, w, r)
+		require.Error(t, err, "%s: Java does not parse this: %s\n%s\n%s", where, out, w, r)
 		return
 	}
-	if !assert.NoError(t, err, "%s\n%s\n%s", where, w, r) {
-		return
-	}
-	assert.Equal(t, verdict == "COMPATIBLE", len(faults) == 0, "%s: Java says %s, we %v\nwriter %s\nreader %s", where, verdict, faults, w, r)
+	require.NoError(t, err, "%s\n%s\n%s", where, w, r)
+	require.Equal(t, verdict == "COMPATIBLE", len(faults) == 0, "%s: Java says %s, we %v\nwriter %s\nreader %s", where, verdict, faults, w, r)
 	src, err := hex.DecodeString(in)
 	require.NoError(t, err)
 	var got []byte
@@ -90,10 +87,11 @@ func agrees(t *testing.T, where, w, r, in, verdict, out string) {
 		got, err = transcoder.Transcode(nil, src)
 	}
 	if strings.HasPrefix(out, "!") {
-		assert.ErrorIs(t, err, avro.ErrIncompatible, "%s: Java says %s\nwriter %s\nreader %s", where, out, w, r)
+		require.ErrorIs(t, err, avro.ErrIncompatible, "%s: Java says %s\nwriter %s\nreader %s", where, out, w, r)
 		return
 	}
-	if !assert.NoError(t, err, "%s: Java reads %s\nwriter %s\nreader %s", where, out, w, r) || hex.EncodeToString(got) == out {
+	require.NoError(t, err, "%s: Java reads %s\nwriter %s\nreader %s", where, out, w, r)
+	if hex.EncodeToString(got) == out {
 		return
 	}
 	// Blocks and maps have several encodings; the values decide.
@@ -106,5 +104,5 @@ func agrees(t *testing.T, where, w, r, in, verdict, out string) {
 	require.NoError(t, err)
 	_, err = s.Decode(got, &b)
 	require.NoError(t, err)
-	assert.Equal(t, a, b, "%s\nwriter %s\nreader %s\nvalue %s", where, w, r, in)
+	require.Equal(t, a, b, "%s\nwriter %s\nreader %s\nvalue %s", where, w, r, in)
 }

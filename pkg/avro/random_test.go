@@ -23,6 +23,21 @@ type maker struct {
 
 type object = map[string]any
 
+func str(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func list(v any) []any {
+	l, _ := v.([]any)
+	return l
+}
+
+func obj(v any) object {
+	o, _ := v.(object)
+	return o
+}
+
 var primitives = []string{"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 
 func (m *maker) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(m.T, label) }
@@ -69,7 +84,7 @@ func (m *maker) sized(depth int) any {
 		return "boolean"
 	}
 	if o, ok := s.(object); ok && o["type"] == "record" {
-		o["fields"] = append(o["fields"].([]any), object{"name": "sized", "type": "int", "default": 1.0})
+		o["fields"] = append(list(o["fields"]), object{"name": "sized", "type": "int", "default": 1.0})
 	}
 	return s
 }
@@ -99,7 +114,7 @@ func typeOf(s any) string {
 	case []any:
 		return "union"
 	case object:
-		return s["type"].(string)
+		return str(s["type"])
 	}
 	return ""
 }
@@ -204,10 +219,10 @@ func (m *maker) changeObject(o object) any {
 }
 
 func (m *maker) changeRecord(o object) any {
-	old := o["name"].(string)
+	old := str(o["name"])
 	fields := []any{}
-	for _, f := range o["fields"].([]any) {
-		f := maps.Clone(f.(object))
+	for _, f := range list(o["fields"]) {
+		f := maps.Clone(obj(f))
 		if f["name"] == "next" { // the type it refers to stays as it is
 			fields = append(fields, f)
 			continue
@@ -216,7 +231,7 @@ func (m *maker) changeRecord(o object) any {
 		case 0:
 			continue // removed
 		case 1:
-			f["aliases"], f["name"] = []any{f["name"]}, "renamed"+f["name"].(string)
+			f["aliases"], f["name"] = []any{f["name"]}, "renamed"+str(f["name"])
 			f["type"] = m.change(f["type"])
 		default:
 			f["type"] = m.change(f["type"])
@@ -236,21 +251,28 @@ func (m *maker) changeRecord(o object) any {
 		slices.Reverse(fields)
 	}
 	o["fields"] = fields
-	if m.pick("rename", 10) == 0 && !mentions(fields, old) {
+	if m.pick("rename", 10) == 0 && !recursive(fields) {
 		o["aliases"], o["name"] = []any{old}, m.name("R")
 	}
 	return o
 }
 
-func mentions(fields []any, name string) bool {
-	return slices.ContainsFunc(fields, func(f any) bool { return f.(object)["name"] == "next" })
+func recursive(fields []any) bool {
+	return slices.ContainsFunc(fields, func(f any) bool { return obj(f)["name"] == "next" })
 }
 
 func (m *maker) defaulted() (t, def any) {
 	n := m.name("D")
 	all := []struct{ t, def any }{
-		{"int", -7.0}, {"long", 1e12}, {"double", 0.5}, {"string", "dé"}, {"bytes", "\u00ff\u0001"}, {"boolean", true},
-		{[]any{"null", "string"}, nil}, {[]any{"string", "null"}, "x"}, {object{"type": "array", "items": "int"}, []any{1.0, 2.0}},
+		{"int", -7.0},
+		{"long", 1e12},
+		{"double", 0.5},
+		{"string", "dé"},
+		{"bytes", "\u00ff\u0001"},
+		{"boolean", true},
+		{[]any{"null", "string"}, nil},
+		{[]any{"string", "null"}, "x"},
+		{object{"type": "array", "items": "int"}, []any{1.0, 2.0}},
 		{object{"type": "map", "values": "string"}, object{"k": "v"}},
 		{object{"type": "enum", "name": n, "symbols": []any{"P", "Q"}}, "Q"},
 		{object{"type": "fixed", "name": n, "size": 2.0}, "ab"},
@@ -322,8 +344,9 @@ func value(t *rapid.T, s *schema.Schema, dst []byte, depth int) []byte {
 			}
 		}
 		return append(dst, 0)
+	default: // null
+		return dst
 	}
-	return dst
 }
 
 func item(t *rapid.T, s *schema.Schema, dst []byte, depth int) []byte {

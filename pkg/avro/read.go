@@ -25,15 +25,16 @@ func readLong(src []byte) (int64, []byte, error) {
 	return 0, nil, errShort
 }
 
-func readInt(src []byte) (int32, []byte, error) {
+// skipInt passes over an integer of 32 bits.
+func skipInt(src []byte) ([]byte, error) {
 	n, rest, err := readLong(src)
 	if err == nil && (n < math.MinInt32 || n > math.MaxInt32) {
 		err = malformed("int of %d does not fit 32 bits", n)
 	}
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	return int32(n), rest, nil
+	return rest, nil
 }
 
 // readIndex reads the position of a union's branch or of an enum's symbol.
@@ -48,19 +49,19 @@ func readIndex(src []byte, n int, of string) (int, []byte, error) {
 	return int(i), rest, nil
 }
 
-// readBytes reads a length and as many bytes, which alias src.
-func readBytes(src []byte) (b, rest []byte, err error) {
+// skipBytes passes over a length and as many bytes.
+func skipBytes(src []byte) ([]byte, error) {
 	n, rest, err := readLong(src)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if n < 0 {
-		return nil, nil, malformed("length %d", n)
+		return nil, malformed("length %d", n)
 	}
 	if n > int64(len(rest)) {
-		return nil, nil, errShort
+		return nil, errShort
 	}
-	return rest[:n], rest[n:], nil
+	return rest[n:], nil
 }
 
 // readCount reads the head of a block of array items or map entries, of which each takes at least least bytes.

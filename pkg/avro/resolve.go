@@ -39,8 +39,9 @@ func promotes(w, r schema.Kind) bool {
 		return r == schema.Bytes
 	case schema.Bytes:
 		return r == schema.String
+	default:
+		return false
 	}
-	return false
 }
 
 // unit is what one unit of a logical type's number stands for; empty where it says nothing of it.
@@ -54,8 +55,9 @@ func unit(s *schema.Schema) string {
 		return "microseconds"
 	case schema.TimestampNanos, schema.LocalTimestampNanos:
 		return "nanoseconds"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // meaningDiffers says why numbers of w must not be read as numbers of r although their bytes could be, or nothing.

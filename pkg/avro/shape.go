@@ -75,8 +75,7 @@ func (s *shape) skip(src []byte, depth int) ([]byte, error) {
 		}
 		return src[1:], nil
 	case schema.Int:
-		_, rest, err := readInt(src)
-		return rest, err
+		return skipInt(src)
 	case schema.Long:
 		_, rest, err := readLong(src)
 		return rest, err
@@ -86,8 +85,7 @@ func (s *shape) skip(src []byte, depth int) ([]byte, error) {
 		}
 		return src[s.least:], nil
 	case schema.Bytes, schema.String:
-		_, rest, err := readBytes(src)
-		return rest, err
+		return skipBytes(src)
 	case schema.Enum:
 		_, rest, err := readIndex(src, s.size, "symbols")
 		return rest, err
@@ -126,7 +124,7 @@ func (s *shape) skipBlocks(src []byte, depth int) ([]byte, error) {
 		}
 		for range n {
 			if s.kind == schema.Map {
-				if _, src, err = readBytes(src); err != nil {
+				if src, err = skipBytes(src); err != nil {
 					return nil, err
 				}
 			}

@@ -183,18 +183,15 @@ func (n *node) number(dst, src []byte) ([]byte, []byte, error) {
 	}
 	i, rest, err := readLong(src)
 	if err == nil && n.shape.kind == schema.Int {
-		_, rest, err = readInt(src)
+		rest, err = skipInt(src)
 	}
 	if err != nil {
 		return dst, nil, err
 	}
-	switch n.to {
-	case schema.Float:
+	if n.to == schema.Float {
 		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(i))), rest, nil
-	case schema.Double:
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(float64(i))), rest, nil
 	}
-	return binary.AppendVarint(dst, i), rest, nil
+	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(float64(i))), rest, nil
 }
 
 func (r *run) blocks(n *node, dst, src []byte, depth int) ([]byte, []byte, error) {
@@ -213,7 +210,7 @@ func (r *run) blocks(n *node, dst, src []byte, depth int) ([]byte, []byte, error
 				return dst, nil, malformed("too many items for the size of the value")
 			}
 			if n.shape.kind == schema.Map {
-				_, rest, err := readBytes(src)
+				rest, err := skipBytes(src)
 				if err != nil {
 					return dst, nil, err
 				}

@@ -3,7 +3,6 @@ package avro_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -22,10 +21,10 @@ func TestEveryContract(t *testing.T) {
 			require.NoError(t, err)
 			same, err := avro.NewTranscoder(info.Schema, info.Schema)
 			require.NoError(t, err)
-			assert.True(t, same.Identity())
+			require.True(t, same.Identity())
 			faults, err := avro.Compatible(avro.LevelFullTransitive, info.Schema, []string{info.Schema})
 			require.NoError(t, err)
-			assert.Empty(t, faults)
+			require.Empty(t, faults)
 			rapid.Check(t, func(t *rapid.T) {
 				payload := value(t, parsed, nil, 0)
 				one, err := codec.AppendJSON(nil, payload)

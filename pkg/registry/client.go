@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -65,7 +66,7 @@ func NewClient(urls []string, opts ...Option) (*Client, error) {
 		c.endpoints = append(c.endpoints, e)
 	}
 	if len(c.endpoints) == 0 {
-		return nil, fmt.Errorf("schema registry: no URL given")
+		return nil, errors.New("schema registry: no URL given")
 	}
 	return c, nil
 }
@@ -74,7 +75,7 @@ func parseEndpoint(text string) (endpoint, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		// The text may hold a password, so it is not repeated.
-		return endpoint{}, fmt.Errorf("schema registry: URL must look like http://host:8081 or https://host/path")
+		return endpoint{}, errors.New("schema registry: URL must look like http://host:8081 or https://host/path")
 	}
 	var e endpoint
 	if u.User != nil {

@@ -113,8 +113,10 @@ func (c *Client) once(ctx context.Context, e endpoint, op, method, path string, 
 		return nil
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
-		return &Error{Op: op, URL: e.base.String(), Status: http.StatusNotFound,
-			Message: "the answer is not that of a schema registry: " + err.Error()}
+		return &Error{
+			Op: op, URL: e.base.String(), Status: http.StatusNotFound,
+			Message: "the answer is not that of a schema registry: " + err.Error(),
+		}
 	}
 	return nil
 }

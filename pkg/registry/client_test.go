@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -53,15 +52,15 @@ func TestClientGoesOnToTheNextAddress(t *testing.T) {
 	require.NoError(t, err)
 	text, err := c.SchemaByID(t.Context(), 1)
 	require.NoError(t, err)
-	assert.Equal(t, `"string"`, text)
-	assert.Equal(t, "/base/path/schemas/ids/1", up.path.Load())
-	assert.EqualValues(t, 1, down.asked.Load())
+	require.Equal(t, `"string"`, text)
+	require.Equal(t, "/base/path/schemas/ids/1", up.path.Load())
+	require.EqualValues(t, 1, down.asked.Load())
 	_, err = c.SchemaByID(t.Context(), 1)
 	require.NoError(t, err)
-	assert.EqualValues(t, 1, up.asked.Load(), "an id is asked for once")
+	require.EqualValues(t, 1, up.asked.Load(), "an id is asked for once")
 	_, err = c.SchemaByID(t.Context(), 2)
 	require.NoError(t, err)
-	assert.EqualValues(t, 1, down.asked.Load(), "the address that answered is asked first")
+	require.EqualValues(t, 1, down.asked.Load(), "the address that answered is asked first")
 }
 
 func TestClientTriesAgain(t *testing.T) {
@@ -71,7 +70,7 @@ func TestClientTriesAgain(t *testing.T) {
 	_, err = c.SchemaByID(t.Context(), 1)
 	require.ErrorIs(t, err, registry.ErrUnavailable)
 	require.NotErrorIs(t, err, avro.ErrUnknownSchema)
-	assert.EqualValues(t, 3, s.asked.Load())
+	require.EqualValues(t, 3, s.asked.Load())
 	s.status.Store(http.StatusOK)
 	s.body = answered
 	_, err = c.SchemaByID(t.Context(), 1)
@@ -126,17 +125,17 @@ func TestSecretsAreNotTold(t *testing.T) {
 		require.NoError(t, err)
 		_, err = client.SchemaByID(t.Context(), 1)
 		require.Error(t, err)
-		assert.NotContains(t, err.Error(), secret)
-		assert.NotContains(t, fmt.Sprintf("%v %+v", client, err), secret)
-		assert.Contains(t, s.auth.Load(), c.auth)
+		require.NotContains(t, err.Error(), secret)
+		require.NotContains(t, fmt.Sprintf("%v %+v", client, err), secret)
+		require.Contains(t, s.auth.Load(), c.auth)
 	}
-	assert.NotEmpty(t, logs.All())
+	require.NotEmpty(t, logs.All())
 	for _, entry := range logs.All() {
-		assert.NotContains(t, fmt.Sprint(entry.Message, entry.ContextMap()), secret)
+		require.NotContains(t, fmt.Sprint(entry.Message, entry.ContextMap()), secret)
 	}
 	_, err := registry.NewClient([]string{"ftp://me:" + secret + "@host"})
 	require.Error(t, err)
-	assert.NotContains(t, err.Error(), secret)
+	require.NotContains(t, err.Error(), secret)
 	_, err = registry.NewClient(nil)
 	require.Error(t, err)
 }

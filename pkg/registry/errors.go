@@ -90,6 +90,7 @@ func (e *Error) Advice() string {
 		return "the registry or the subject is in a read-only mode"
 	case CodeReferenceExists:
 		return "delete the schemas that refer to it first"
+	default:
 	}
 	switch {
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:

@@ -4,7 +4,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"meshwork.dev/pkg/avro"
@@ -62,53 +61,53 @@ func exerciseClient(t *testing.T, url string, messages bool) {
 	require.ErrorIs(t, err, registry.ErrNotFound)
 	free, err := c.CheckCompatibility(ctx, subject, one)
 	require.NoError(t, err)
-	assert.Empty(t, free)
+	require.Empty(t, free)
 	first, err := c.Register(ctx, subject, one)
 	require.NoError(t, err)
 	require.NoError(t, c.SetCompatibility(ctx, subject, avro.LevelFullTransitive))
 	level, err := c.Compatibility(ctx, subject)
 	require.NoError(t, err)
-	assert.Equal(t, avro.LevelFullTransitive, level)
+	require.Equal(t, avro.LevelFullTransitive, level)
 	_, err = c.Compatibility(ctx, "")
 	require.NoError(t, err)
 	second, err := c.Register(ctx, subject, two)
 	require.NoError(t, err)
-	assert.NotEqual(t, first.ID, second.ID)
+	require.NotEqual(t, first.ID, second.ID)
 
 	reasons, err := c.CheckCompatibility(ctx, subject, bad)
 	require.NoError(t, err)
 	require.NotEmpty(t, reasons)
 	if messages {
-		assert.Contains(t, reasons[0], `version 2: /fields/1 "c": reader field without default is missing in the writer`)
+		require.Contains(t, reasons[0], `version 2: /fields/1 "c": reader field without default is missing in the writer`)
 	}
 	_, err = c.Register(ctx, subject, bad)
 	require.ErrorIs(t, err, registry.ErrIncompatible)
-	_, err = c.Register(ctx, subject, registry.Schema{Text: `{"type":"recrod"}`})
+	_, err = c.Register(ctx, subject, registry.Schema{Text: `{"type":"no such type"}`})
 	var refused *registry.Error
 	require.ErrorAs(t, err, &refused)
-	assert.Equal(t, 422, refused.Status)
+	require.Equal(t, 422, refused.Status)
 
 	other, err := registry.NewClient([]string{url}) // with empty caches
 	require.NoError(t, err)
 	text, err := other.SchemaByID(ctx, first.ID)
 	require.NoError(t, err)
-	assert.JSONEq(t, one.Text, text)
+	require.JSONEq(t, one.Text, text)
 	latest, err := other.Latest(ctx, subject)
 	require.NoError(t, err)
-	assert.Equal(t, second.ID, latest.ID)
-	assert.Equal(t, 2, latest.Version)
+	require.Equal(t, second.ID, latest.ID)
+	require.Equal(t, 2, latest.Version)
 	found, err := other.Lookup(ctx, subject, one)
 	require.NoError(t, err)
-	assert.Equal(t, 1, found.Version)
+	require.Equal(t, 1, found.Version)
 	_, err = other.SchemaByID(ctx, 987654321)
 	require.ErrorIs(t, err, avro.ErrUnknownSchema)
 	require.NotErrorIs(t, err, registry.ErrUnavailable)
 	versions, err := other.Versions(ctx, subject, false)
 	require.NoError(t, err)
-	assert.Equal(t, []int{1, 2}, versions)
+	require.Equal(t, []int{1, 2}, versions)
 	names, err := other.Subjects(ctx, false)
 	require.NoError(t, err)
-	assert.Contains(t, names, subject)
+	require.Contains(t, names, subject)
 
 	// A schema with a reference comes back as one self-contained text.
 	using := registry.Schema{
@@ -122,9 +121,9 @@ func exerciseClient(t *testing.T, url string, messages bool) {
 	require.NoError(t, avro.Validate(text))
 	ids, err := other.ReferencedBy(ctx, subject, 1)
 	require.NoError(t, err)
-	assert.Equal(t, []int{u.ID}, ids)
+	require.Equal(t, []int{u.ID}, ids)
 
 	numbers, err := c.DeleteSubject(ctx, "using-"+subject, false)
 	require.NoError(t, err)
-	assert.Equal(t, []int{1}, numbers)
+	require.Equal(t, []int{1}, numbers)
 }

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -59,7 +59,9 @@ func serve(t *testing.T, s *registry.Server) *instance {
 	i := &instance{Server: s, url: web.URL, client: c}
 	i.stop = sync.OnceFunc(func() {
 		web.Close()
-		assert.NoError(t, s.Close())
+		if err := s.Close(); err != nil {
+			t.Errorf("closing the server: %v", err)
+		}
 	})
 	t.Cleanup(i.stop)
 	return i
@@ -73,16 +75,16 @@ func TestConformanceOnEmbeddedBroker(t *testing.T) {
 // dump is everything an instance knows, deleted versions included.
 func dump(t *testing.T, i *instance) string {
 	t.Helper()
-	all := ""
+	var all strings.Builder
 	for _, path := range []string{"/schemas?deleted=true", "/subjects?deleted=true", "/config", "/mode"} {
-		resp, err := http.Get(i.url + path) //nolint:noctx // of a local test server
+		resp, err := http.Get(i.url + path)
 		require.NoError(t, err)
 		text, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		all += string(text) + "\n"
+		all.Write(append(text, '\n'))
 	}
-	return all
+	return all.String()
 }
 
 func simple(name string) registry.Schema {
@@ -104,7 +106,7 @@ func TestInstancesNeverGiveOneIDTwice(t *testing.T) {
 	registrytest.Contend(t, urls, 20)
 	s, err := registry.NewMemoryServer(t.Context(), m, registry.ServerConfig{})
 	require.NoError(t, err)
-	assert.Equal(t, dump(t, instances[0]), dump(t, serve(t, s)), "a restart replays everything")
+	require.Equal(t, dump(t, instances[0]), dump(t, serve(t, s)), "a restart replays everything")
 }
 
 // An instance that died in the middle of a write leaves it open. It must neither take effect nor hold others up.
@@ -125,7 +127,7 @@ func TestWriteLeftOpen(t *testing.T) {
 
 	versions, err := i.client.Versions(t.Context(), "a-value", false)
 	require.NoError(t, err)
-	assert.Equal(t, []int{1}, versions, "what is not committed is not served")
+	require.Equal(t, []int{1}, versions, "what is not committed is not served")
 	_, err = i.client.SchemaByID(t.Context(), 2)
 	require.ErrorIs(t, err, avro.ErrUnknownSchema, "nor does it hold up an answer")
 	other := kafkaInstance(t, b.Addr()) // starts in spite of it
@@ -133,11 +135,11 @@ func TestWriteLeftOpen(t *testing.T) {
 	require.NoError(t, i.client.SetCompatibility(t.Context(), "a-value", avro.LevelNone))
 	second, err := i.client.Register(t.Context(), "a-value", simple("B"))
 	require.NoError(t, err)
-	assert.Equal(t, first.ID+1, second.ID)
-	assert.Equal(t, 2, second.Version)
+	require.Equal(t, first.ID+1, second.ID)
+	require.Equal(t, 2, second.Version)
 	got, err := other.client.Latest(t.Context(), "a-value")
 	require.NoError(t, err)
-	assert.JSONEq(t, simple("B").Text, got.Text)
+	require.JSONEq(t, simple("B").Text, got.Text)
 }
 
 // The same on a broker outside of the test.
@@ -153,7 +155,7 @@ func TestInstancesOnOutsideKafka(t *testing.T) {
 	registrytest.Exercise(t, two.url, registrytest.Features{Name: "this registry"})
 	before := dump(t, one)
 	one.stop()
-	assert.Equal(t, before, dump(t, kafkaInstanceOn(t, address, topic)))
+	require.Equal(t, before, dump(t, kafkaInstanceOn(t, address, topic)))
 }
 
 func TestUnreadableRecordsAreSkipped(t *testing.T) {
@@ -165,7 +167,9 @@ func TestUnreadableRecordsAreSkipped(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(outside.Close)
 	for _, kv := range [][2]string{
-		{"not JSON", "x"}, {`{"keytype":"NEW","magic":7}`, "{}"}, {`{"keytype":"SCHEMA","subject":"b-value","version":1,"magic":1}`, "["},
+		{"not JSON", "x"},
+		{`{"keytype":"NEW","magic":7}`, "{}"},
+		{`{"keytype":"SCHEMA","subject":"b-value","version":1,"magic":1}`, "["},
 		{`{"keytype":"SCHEMA","subject":"b-value","version":1,"magic":1}`, `{"subject":"b-value","version":1,"id":1,"schema":"\"int\""}`}, // id 1 is A
 		{`{"keytype":"CONFIG","subject":null,"magic":0}`, `{"compatibilityLevel":"SIDEWARD"}`},
 		{`{"keytype":"NOOP","magic":0}`, ``},
@@ -176,14 +180,14 @@ func TestUnreadableRecordsAreSkipped(t *testing.T) {
 	for _, one := range []*instance{i, kafkaInstance(t, b.Addr())} {
 		text, err := one.client.SchemaByID(t.Context(), 9)
 		require.NoError(t, err)
-		assert.Equal(t, `"long"`, text)
+		require.Equal(t, `"long"`, text)
 		names, err := one.client.Subjects(t.Context(), false)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"a-value", "c-value"}, names)
+		require.Equal(t, []string{"a-value", "c-value"}, names)
 	}
 	next, err := i.client.Register(t.Context(), "d-value", simple("D"))
 	require.NoError(t, err)
-	assert.Equal(t, 10, next.ID)
+	require.Equal(t, 10, next.ID)
 }
 
 func TestInstancesOnOneTopic(t *testing.T) {
@@ -210,12 +214,12 @@ func TestInstancesOnOneTopic(t *testing.T) {
 	require.NoError(t, b.Close())
 	b, err = broker.Start(t.Context(), broker.Config{Dir: dir, Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, b.Close()) })
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	three := kafkaInstance(t, b.Addr())
-	assert.Equal(t, before, dump(t, three))
+	require.Equal(t, before, dump(t, three))
 	next, err := three.client.Register(t.Context(), "fresh-value", simple("Fresher"))
 	require.NoError(t, err)
-	assert.Greater(t, next.ID, got.ID, "the id of what was deleted for good is not given out again")
+	require.Greater(t, next.ID, got.ID, "the id of what was deleted for good is not given out again")
 	three.stop()
 }
 
@@ -252,14 +256,14 @@ func TestRecordsAreThoseOfTheConfluentRegistry(t *testing.T) {
 			c.Release()
 		}
 	}
-	assert.Equal(t, []string{
+	require.Equal(t, []string{
 		`{"keytype":"SCHEMA","subject":"orders-value","version":1,"magic":1}`,
 		`{"keytype":"CONFIG","subject":null,"magic":0}`,
 		`{"keytype":"MODE","subject":"orders-value","magic":0}`,
 		`{"keytype":"DELETE_SUBJECT","subject":"orders-value","magic":0}`,
 	}, keys)
-	assert.Equal(t, "orders-value", value["subject"])
-	assert.InDelta(t, 1, value["version"], 0)
-	assert.InDelta(t, 1, value["id"], 0)
-	assert.Equal(t, false, value["deleted"])
+	require.Equal(t, "orders-value", value["subject"])
+	require.InDelta(t, 1, value["version"], 0)
+	require.InDelta(t, 1, value["id"], 0)
+	require.Equal(t, false, value["deleted"])
 }

@@ -102,9 +102,9 @@ func (st *state) withMetadata(name string, want map[string]string, deleted bool)
 	if len(versions) == 0 {
 		return nil, subjectNotFound(name)
 	}
-	for i := len(versions) - 1; i >= 0; i-- {
-		if matchesMetadata(versions[i].Metadata, want) {
-			return versions[i], nil
+	for _, v := range slices.Backward(versions) {
+		if matchesMetadata(v.Metadata, want) {
+			return v, nil
 		}
 	}
 	return nil, refuse(CodeSchemaNotFound, "Schema not found")

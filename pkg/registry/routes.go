@@ -113,14 +113,12 @@ func (s *Server) answer(w http.ResponseWriter, answer any, err error) {
 		}
 		status, answer = r.status(), errorBody{Code: r.code, Message: r.message}
 	}
-	text := []byte(nil)
-	if raw, ok := answer.(rawJSON); ok {
-		text = []byte(raw)
-	} else {
-		text = mustJSON(answer)
+	text, raw := answer.(rawJSON)
+	if !raw {
+		text = rawJSON(mustJSON(answer))
 	}
 	w.WriteHeader(status)
-	if _, err := w.Write(text); err != nil {
+	if _, err := io.WriteString(w, string(text)); err != nil {
 		s.cfg.Log.Debug("the client is gone", zap.Error(err))
 	}
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"meshwork.dev/pkg/avro"
 	"meshwork.dev/pkg/avro/schema"
@@ -58,9 +59,7 @@ func (r *resolver) parse(text string, refs []Reference, depth int) (*schema.Sche
 		if err != nil {
 			return nil, err
 		}
-		for name, s := range types {
-			known[name] = s
-		}
+		maps.Copy(known, types)
 	}
 	s, err := schema.ParseWith(text, known)
 	if err != nil {

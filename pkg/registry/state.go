@@ -114,6 +114,7 @@ func (st *state) apply(key, value []byte) error {
 		if len(value) > 0 && json.Unmarshal(value, &v) == nil {
 			st.maxID = max(st.maxID, v.MaxID)
 		}
+	default: // contexts say nothing that is needed here
 	}
 	return nil
 }

@@ -107,10 +107,9 @@ func (s *Server) candidate(st *state, name string, b schemaBody, normalize, stri
 
 // matching returns the newest version of a subject that has this content, or nil.
 func (st *state) matching(name string, key contentKey, deleted bool) *version {
-	versions := st.live(name, deleted)
-	for i := len(versions) - 1; i >= 0; i-- {
-		if versions[i].key == key {
-			return versions[i]
+	for _, v := range slices.Backward(st.live(name, deleted)) {
+		if v.key == key {
+			return v
 		}
 	}
 	return nil

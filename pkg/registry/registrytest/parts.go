@@ -6,84 +6,87 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
 func (s *suite) health(t *testing.T) {
+	t.Helper()
 	types, err := s.client.SupportedTypes(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, types, sr.TypeAvro)
+	require.Contains(t, types, sr.TypeAvro)
 	_, err = s.client.Subjects(t.Context())
 	require.NoError(t, err)
 	a := s.call(t, http.MethodGet, "/subjects", nil)
-	assert.Contains(t, a.header.Get("Content-Type"), "json")
+	require.Contains(t, a.header.Get("Content-Type"), "json")
 	for _, path := range []string{"/", "/v1/metadata/id", "/v1/metadata/version"} {
 		if !s.features.NoListing {
-			assert.Equal(t, http.StatusOK, s.call(t, http.MethodGet, path, nil).status, path)
+			require.Equal(t, http.StatusOK, s.call(t, http.MethodGet, path, nil).status, path)
 		}
 	}
 	levels := s.client.Compatibility(t.Context())
 	require.NoError(t, levels[0].Err)
-	assert.Equal(t, s.features.DefaultLevel, levels[0].Level.String())
+	require.Equal(t, s.features.DefaultLevel, levels[0].Level.String())
 }
 
 func (s *suite) registerAndRead(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	_, text := record(fieldA)
 	first := s.register(t, sub, text)
-	assert.Equal(t, 1, first.Version)
-	assert.Positive(t, first.ID)
-	assert.Equal(t, sub, first.Subject)
+	require.Equal(t, 1, first.Version)
+	require.Positive(t, first.ID)
+	require.Equal(t, sub, first.Subject)
 	again := s.register(t, sub, text)
-	assert.Equal(t, first.ID, again.ID)
-	assert.Equal(t, first.Version, again.Version)
+	require.Equal(t, first.ID, again.ID)
+	require.Equal(t, first.Version, again.Version)
 
 	byID, err := s.client.SchemaByID(t.Context(), first.ID)
 	require.NoError(t, err)
-	assert.JSONEq(t, text, byID.Schema)
-	assert.Equal(t, sr.TypeAvro, byID.Type)
+	require.JSONEq(t, text, byID.Schema)
+	require.Equal(t, sr.TypeAvro, byID.Type)
 	plain, err := s.client.SchemaTextByVersion(t.Context(), sub, 1)
 	require.NoError(t, err)
-	assert.JSONEq(t, text, plain)
+	require.JSONEq(t, text, plain)
 	for _, version := range []int{1, -1} {
 		v, err := s.client.SchemaByVersion(t.Context(), sub, version)
 		require.NoError(t, err)
-		assert.Equal(t, first.ID, v.ID)
-		assert.Equal(t, 1, v.Version)
-		assert.Equal(t, sub, v.Subject)
-		assert.JSONEq(t, text, v.Schema.Schema)
+		require.Equal(t, first.ID, v.ID)
+		require.Equal(t, 1, v.Version)
+		require.Equal(t, sub, v.Subject)
+		require.JSONEq(t, text, v.Schema.Schema)
 	}
 	versions, err := s.client.SubjectVersions(t.Context(), sub)
 	require.NoError(t, err)
-	assert.Equal(t, []int{1}, versions)
+	require.Equal(t, []int{1}, versions)
 	subjects, err := s.client.Subjects(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, subjects, sub)
+	require.Contains(t, subjects, sub)
 
 	var id struct {
 		ID int `json:"id"`
 	}
 	s.call(t, http.MethodPost, "/subjects/"+sub+"/versions?normalize=true", map[string]any{"schema": text}).into(t, &id)
-	assert.Equal(t, first.ID, id.ID)
+	require.Equal(t, first.ID, id.ID)
 }
 
 func (s *suite) layout(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	name, text := record(fieldA, fieldBDefault)
 	first := s.register(t, sub, text)
 	other := ` { "fields" : [ {"type":{"type":"string"},"name":"a"}, {"default":7,"name":"b","type":"int"} ], "type":"record",
 		"name" : "registrytest.` + name + `" } `
-	assert.Equal(t, first.ID, s.register(t, sub, other).ID)
+	require.Equal(t, first.ID, s.register(t, sub, other).ID)
 	found, err := s.client.LookupSchema(t.Context(), sub, sr.Schema{Schema: other})
 	require.NoError(t, err)
-	assert.Equal(t, first.ID, found.ID)
+	require.Equal(t, first.ID, found.ID)
 	documented := strings.Replace(text, `"type":"record"`, `"type":"record","doc":"Says more."`, 1)
-	assert.NotEqual(t, first.ID, s.register(t, sub, documented).ID)
+	require.NotEqual(t, first.ID, s.register(t, sub, documented).ID)
 }
 
 func (s *suite) lookup(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	_, text := record(fieldA)
 	_, err := s.client.LookupSchema(t.Context(), sub, sr.Schema{Schema: text})
@@ -92,31 +95,33 @@ func (s *suite) lookup(t *testing.T) {
 	first := s.register(t, sub, text)
 	found, err := s.client.LookupSchema(t.Context(), sub, sr.Schema{Schema: text})
 	require.NoError(t, err)
-	assert.Equal(t, first.ID, found.ID)
-	assert.Equal(t, 1, found.Version)
+	require.Equal(t, first.ID, found.ID)
+	require.Equal(t, 1, found.Version)
 	_, other := record(fieldA)
 	s.refused(t, s.call(t, http.MethodPost, "/subjects/"+sub, map[string]any{"schema": other}), 40403)
 }
 
 func (s *suite) sharedIDs(t *testing.T) {
+	t.Helper()
 	one, two := subject(), subject()
 	_, text := record(fieldA)
 	a, b := s.register(t, one, text), s.register(t, two, text)
-	assert.Equal(t, a.ID, b.ID)
+	require.Equal(t, a.ID, b.ID)
 	_, text = record(fieldA)
-	assert.NotEqual(t, a.ID, s.register(t, subject(), text).ID)
+	require.NotEqual(t, a.ID, s.register(t, subject(), text).ID)
 	if s.features.NoListing {
 		return
 	}
 	uses, err := s.client.SchemaVersionsByID(t.Context(), a.ID)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []sr.SubjectVersion{{Subject: one, Version: 1}, {Subject: two, Version: 1}}, uses)
+	require.ElementsMatch(t, []sr.SubjectVersion{{Subject: one, Version: 1}, {Subject: two, Version: 1}}, uses)
 	subjects, err := s.client.SubjectsByID(t.Context(), a.ID)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{one, two}, subjects)
+	require.ElementsMatch(t, []string{one, two}, subjects)
 }
 
 func (s *suite) unknownMembers(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	_, text := record(fieldA)
 	var id struct {
@@ -125,11 +130,12 @@ func (s *suite) unknownMembers(t *testing.T) {
 	s.call(t, http.MethodPost, "/subjects/"+sub+"/versions", map[string]any{
 		"schema": text, "schemaType": "AVRO", "references": []any{}, "metadata": nil, "ruleSet": nil, "somethingNew": map[string]any{"x": 1},
 	}).into(t, &id)
-	assert.Positive(t, id.ID)
+	require.Positive(t, id.ID)
 	s.call(t, http.MethodPost, "/subjects/"+sub, map[string]any{"schema": text, "metadata": nil, "ruleSetToPropagate": nil}).into(t, &id)
 }
 
 func (s *suite) errorCodes(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	_, text := record(fieldA)
 	s.register(t, sub, text)
@@ -146,7 +152,7 @@ func (s *suite) errorCodes(t *testing.T) {
 		{"GET", "/subjects/" + sub + "/versions/newest", nil, 42202},
 		{"DELETE", "/subjects/" + subject(), nil, 40401},
 		{"DELETE", "/subjects/" + sub + "/versions/99", nil, 40402},
-		{"POST", "/subjects/" + subject() + "/versions", map[string]any{"schema": `{"type":"recrod"}`}, 42201},
+		{"POST", "/subjects/" + subject() + "/versions", map[string]any{"schema": `{"type":"no such type"}`}, 42201},
 		{"POST", "/subjects/" + subject() + "/versions", map[string]any{"schema": ``}, 42201},
 		{"PUT", "/config/" + sub, map[string]any{"compatibility": "SIDEWARD"}, 42203},
 		{"GET", "/config/" + sub, nil, 40408},
@@ -158,6 +164,7 @@ func (s *suite) errorCodes(t *testing.T) {
 }
 
 func (s *suite) deletes(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	name, one := record(fieldA)
 	two := recordNamed(name, fieldA, fieldBDefault)
@@ -174,43 +181,44 @@ func (s *suite) deletes(t *testing.T) {
 	s.refused(t, s.call(t, "GET", "/subjects/"+sub+"/versions/1", nil), 40402)
 	versions, err := s.client.SubjectVersions(t.Context(), sub)
 	require.NoError(t, err)
-	assert.Equal(t, []int{2}, versions)
+	require.Equal(t, []int{2}, versions)
 	versions, err = s.client.SubjectVersions(withDeleted(t.Context()), sub)
 	require.NoError(t, err)
-	assert.Equal(t, []int{1, 2}, versions)
+	require.Equal(t, []int{1, 2}, versions)
 	gone, err := s.client.SchemaByVersion(withDeleted(t.Context()), sub, 1)
 	require.NoError(t, err)
-	assert.Equal(t, first.ID, gone.ID)
+	require.Equal(t, first.ID, gone.ID)
 	byID, err := s.client.SchemaByID(t.Context(), first.ID)
 	require.NoError(t, err, "a softly deleted schema must still be found by its id")
-	assert.JSONEq(t, one, byID.Schema)
+	require.JSONEq(t, one, byID.Schema)
 
 	back := s.register(t, sub, one)
-	assert.Equal(t, first.ID, back.ID, "a schema registered again keeps its id")
-	assert.Equal(t, 3, back.Version, "and gets a new version")
+	require.Equal(t, first.ID, back.ID, "a schema registered again keeps its id")
+	require.Equal(t, 3, back.Version, "and gets a new version")
 
 	numbers, err := s.client.DeleteSubject(t.Context(), sub, sr.SoftDelete)
 	require.NoError(t, err)
-	assert.Equal(t, []int{2, 3}, numbers)
+	require.Equal(t, []int{2, 3}, numbers)
 	s.refused(t, s.call(t, "DELETE", "/subjects/"+sub, nil), 40404)
 	s.refused(t, s.call(t, "GET", "/subjects/"+sub+"/versions", nil), 40401)
 	subjects, err := s.client.Subjects(t.Context())
 	require.NoError(t, err)
-	assert.NotContains(t, subjects, sub)
+	require.NotContains(t, subjects, sub)
 	subjects, err = s.client.Subjects(withDeleted(t.Context()))
 	require.NoError(t, err)
-	assert.Contains(t, subjects, sub)
+	require.Contains(t, subjects, sub)
 
 	var removed []int
 	s.call(t, "DELETE", "/subjects/"+sub+"?permanent=true", nil).into(t, &removed)
-	assert.Equal(t, []int{1, 2, 3}, removed)
+	require.Equal(t, []int{1, 2, 3}, removed)
 	s.refused(t, s.call(t, "DELETE", "/subjects/"+sub+"?permanent=true", nil), 40401)
 	s.refused(t, s.call(t, "GET", fmt.Sprintf("/schemas/ids/%d", second.ID), nil), 40403)
 	_, text := record(fieldA)
-	assert.Greater(t, s.register(t, sub, text).ID, second.ID, "ids are never given out twice")
+	require.Greater(t, s.register(t, sub, text).ID, second.ID, "ids are never given out twice")
 }
 
 func (s *suite) references(t *testing.T) {
+	t.Helper()
 	base, user := subject(), subject()
 	name, text := record(fieldA)
 	s.register(t, base, text)
@@ -223,13 +231,13 @@ func (s *suite) references(t *testing.T) {
 	registered := s.register(t, user, using, ref)
 	found, err := s.client.LookupSchema(t.Context(), user, sr.Schema{Schema: using, References: []sr.SchemaReference{ref}})
 	require.NoError(t, err)
-	assert.Equal(t, registered.ID, found.ID)
+	require.Equal(t, registered.ID, found.ID)
 	byID, err := s.client.SchemaByID(t.Context(), registered.ID)
 	require.NoError(t, err)
-	assert.Equal(t, []sr.SchemaReference{ref}, byID.References)
+	require.Equal(t, []sr.SchemaReference{ref}, byID.References)
 	var ids []int
 	s.call(t, "GET", "/subjects/"+base+"/versions/1/referencedby", nil).into(t, &ids)
-	assert.Equal(t, []int{registered.ID}, ids)
+	require.Equal(t, []int{registered.ID}, ids)
 
 	if s.features.NoReferenceRules {
 		return
@@ -242,7 +250,7 @@ func (s *suite) references(t *testing.T) {
 		{Name: ref.Name, Subject: base, Version: 2},
 	}})
 	require.NoError(t, err)
-	assert.False(t, check.Is)
+	require.False(t, check.Is)
 
 	s.refused(t, s.call(t, "DELETE", "/subjects/"+base+"/versions/1", nil), 42206)
 	s.refused(t, s.call(t, "DELETE", "/subjects/"+base, nil), 42206)

@@ -6,13 +6,13 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
 // levels registers a third version after two under every level and sees whether it is taken.
 func (s *suite) levels(t *testing.T) {
+	t.Helper()
 	// The versions are {a, b=7}, {a}; the candidates differ in what they break, and with which version.
 	candidates := map[string][]string{
 		"adds an optional field":    {fieldA, fieldOptional},
@@ -55,9 +55,9 @@ func (s *suite) levels(t *testing.T) {
 				s.setLevel(t, sub, level)
 				a := s.call(t, http.MethodPost, "/subjects/"+sub+"/versions", map[string]any{"schema": recordNamed(name, fields...)})
 				if accepted[what] {
-					assert.Equal(t, http.StatusOK, a.status, a.text)
+					require.Equal(t, http.StatusOK, a.status, a.text)
 				} else {
-					assert.Equal(t, http.StatusConflict, a.status, a.text)
+					require.Equal(t, http.StatusConflict, a.status, a.text)
 				}
 			})
 		}
@@ -65,11 +65,12 @@ func (s *suite) levels(t *testing.T) {
 }
 
 func (s *suite) compatibility(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	name, one := record(fieldA)
 	fresh, err := s.client.CheckCompatibility(t.Context(), sub, -1, sr.Schema{Schema: one})
 	if err == nil { // some registries answer that there is no such subject
-		assert.True(t, fresh.Is)
+		require.True(t, fresh.Is)
 	}
 	s.register(t, sub, one)
 	s.setLevel(t, sub, sr.CompatFullTransitive)
@@ -77,13 +78,13 @@ func (s *suite) compatibility(t *testing.T) {
 	for _, version := range []int{1, -1} {
 		result, err := s.client.CheckCompatibility(t.Context(), sub, version, sr.Schema{Schema: good})
 		require.NoError(t, err)
-		assert.True(t, result.Is)
+		require.True(t, result.Is)
 		result, err = s.client.CheckCompatibility(sr.WithParams(t.Context(), sr.Verbose), sub, version, sr.Schema{Schema: bad})
 		require.NoError(t, err)
-		assert.False(t, result.Is, "a union with null first is not optional without a default")
+		require.False(t, result.Is, "a union with null first is not optional without a default")
 		if !s.features.NoMessages {
 			require.NotEmpty(t, result.Messages)
-			assert.Contains(t, result.Messages[0], "version 1: /fields/1 \"c\"")
+			require.Contains(t, result.Messages[0], "version 1: /fields/1 \"c\"")
 		}
 	}
 	var all struct {
@@ -91,14 +92,15 @@ func (s *suite) compatibility(t *testing.T) {
 		Messages []string `json:"messages"`
 	}
 	s.call(t, http.MethodPost, "/compatibility/subjects/"+sub+"/versions?verbose=true", map[string]any{"schema": bad}).into(t, &all)
-	assert.False(t, all.Is)
-	assert.True(t, s.features.NoMessages || len(all.Messages) > 0)
+	require.False(t, all.Is)
+	require.True(t, s.features.NoMessages || len(all.Messages) > 0)
 	s.refused(t, s.call(t, http.MethodPost, "/compatibility/subjects/"+sub+"/versions/9", map[string]any{"schema": good}), 40402)
 	s.refused(t, s.call(t, http.MethodPost, "/compatibility/subjects/"+sub+"/versions/latest", map[string]any{"schema": `{"type":1}`}), 42201)
 	s.refused(t, s.call(t, http.MethodPost, "/subjects/"+sub+"/versions", map[string]any{"schema": bad}), 409)
 }
 
 func (s *suite) config(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	name, one := record(fieldA, fieldB)
 	s.register(t, sub, one)
@@ -107,11 +109,11 @@ func (s *suite) config(t *testing.T) {
 		Compatibility string `json:"compatibility"`
 	}
 	s.call(t, http.MethodGet, "/config/"+sub+"?defaultToGlobal=true", nil).into(t, &c)
-	assert.Equal(t, s.features.DefaultLevel, c.Level, "GET answers compatibilityLevel")
+	require.Equal(t, s.features.DefaultLevel, c.Level, "GET answers compatibilityLevel")
 	s.call(t, http.MethodPut, "/config/"+sub, map[string]any{"compatibility": "FORWARD"}).into(t, &c)
-	assert.Equal(t, "FORWARD", c.Compatibility, "PUT echoes compatibility")
+	require.Equal(t, "FORWARD", c.Compatibility, "PUT echoes compatibility")
 	s.call(t, http.MethodGet, "/config/"+sub, nil).into(t, &c)
-	assert.Equal(t, "FORWARD", c.Level)
+	require.Equal(t, "FORWARD", c.Level)
 	s.call(t, http.MethodDelete, "/config/"+sub, nil)
 	if !s.features.NoErrorCodes {
 		s.refused(t, s.call(t, http.MethodGet, "/config/"+sub, nil), 40408)
@@ -120,16 +122,17 @@ func (s *suite) config(t *testing.T) {
 	defer s.call(t, http.MethodPut, "/config", map[string]any{"compatibility": s.features.DefaultLevel})
 	levels := s.client.Compatibility(t.Context())
 	require.NoError(t, levels[0].Err)
-	assert.Equal(t, sr.CompatBackward, levels[0].Level)
+	require.Equal(t, sr.CompatBackward, levels[0].Level)
 	s.register(t, sub, recordNamed(name, fieldA)) // not allowed under FULL
 }
 
 func (s *suite) mode(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	_, text := record(fieldA)
 	modes := s.client.Mode(t.Context())
 	require.NoError(t, modes[0].Err)
-	assert.Equal(t, sr.ModeReadWrite, modes[0].Mode)
+	require.Equal(t, sr.ModeReadWrite, modes[0].Mode)
 	s.refused(t, s.call(t, http.MethodGet, "/mode/"+sub, nil), 40409)
 	modes = s.client.SetMode(t.Context(), sr.ModeReadOnly, sub)
 	require.NoError(t, modes[0].Err)
@@ -141,6 +144,7 @@ func (s *suite) mode(t *testing.T) {
 }
 
 func (s *suite) imports(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	_, text := record(fieldA)
 	_, err := s.client.CreateSchemaWithIDAndVersion(t.Context(), sub, sr.Schema{Schema: text}, 70_001, 5)
@@ -149,8 +153,8 @@ func (s *suite) imports(t *testing.T) {
 	id := s.register(t, subject(), text).ID // the same schema elsewhere: its id is the one to import
 	imported, err := s.client.CreateSchemaWithIDAndVersion(t.Context(), sub, sr.Schema{Schema: text}, id, 5)
 	require.NoError(t, err)
-	assert.Equal(t, id, imported.ID)
-	assert.Equal(t, 5, imported.Version)
+	require.Equal(t, id, imported.ID)
+	require.Equal(t, 5, imported.Version)
 	_, other := record(fieldA)
 	_, err = s.client.CreateSchemaWithIDAndVersion(t.Context(), sub, sr.Schema{Schema: other}, id, 6)
 	require.Error(t, err, "an id stands for one schema")
@@ -159,6 +163,7 @@ func (s *suite) imports(t *testing.T) {
 }
 
 func (s *suite) guids(t *testing.T) {
+	t.Helper()
 	sub := subject()
 	_, text := record(fieldA)
 	s.register(t, sub, text)
@@ -170,14 +175,15 @@ func (s *suite) guids(t *testing.T) {
 	require.Len(t, v.GUID, 36)
 	byGUID, err := s.client.SchemaByGUID(t.Context(), v.GUID)
 	require.NoError(t, err)
-	assert.JSONEq(t, text, byGUID.Schema.Schema)
+	require.JSONEq(t, text, byGUID.Schema.Schema)
 	ids, err := s.client.SchemaIDsByGUID(t.Context(), v.GUID)
 	require.NoError(t, err)
-	assert.Equal(t, []sr.ContextID{{Context: ".", ID: v.ID}}, ids)
+	require.Equal(t, []sr.ContextID{{Context: ".", ID: v.ID}}, ids)
 	s.refused(t, s.call(t, http.MethodGet, "/schemas/guids/00000000-0000-0000-0000-000000000001", nil), 40403)
 }
 
 func (s *suite) listing(t *testing.T) {
+	t.Helper()
 	prefix := "registrytest-list-" + subject()
 	var registered []sr.SubjectSchema
 	for i := range 3 {
@@ -190,19 +196,19 @@ func (s *suite) listing(t *testing.T) {
 	}
 	s.call(t, http.MethodGet, "/schemas?subjectPrefix="+prefix, nil).into(t, &list)
 	require.Len(t, list, 3)
-	assert.Equal(t, registered[1].ID, list[1].ID)
+	require.Equal(t, registered[1].ID, list[1].ID)
 	s.call(t, http.MethodGet, "/schemas?latestOnly=true&offset=1&limit=1&subjectPrefix="+prefix, nil).into(t, &list)
 	require.Len(t, list, 1)
-	assert.Equal(t, prefix+"-1", list[0].Subject)
+	require.Equal(t, prefix+"-1", list[0].Subject)
 	var names []string
 	s.call(t, http.MethodGet, "/subjects?offset=2&limit=5&subjectPrefix="+prefix, nil).into(t, &names)
-	assert.Equal(t, []string{prefix + "-2"}, names)
+	require.Equal(t, []string{prefix + "-2"}, names)
 	contexts, err := s.client.Contexts(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, contexts, ".")
+	require.Contains(t, contexts, ".")
 	text, err := s.client.SchemaTextByID(t.Context(), registered[0].ID)
 	require.NoError(t, err)
-	assert.JSONEq(t, registered[0].Schema.Schema, text)
+	require.JSONEq(t, registered[0].Schema.Schema, text)
 	s.call(t, http.MethodGet, "/exporters", nil).into(t, &names)
 
 	sub := subject()
@@ -215,18 +221,19 @@ func (s *suite) listing(t *testing.T) {
 		Version int `json:"version"`
 	}
 	s.call(t, http.MethodGet, "/subjects/"+sub+"/metadata?key=owner&value=sales", nil).into(t, &v)
-	assert.Equal(t, 1, v.Version)
+	require.Equal(t, 1, v.Version)
 	s.refused(t, s.call(t, http.MethodGet, "/no/such/page", nil), 404)
 }
 
 func (s *suite) awkwardNames(t *testing.T) {
+	t.Helper()
 	for _, name := range []string{"with space ", "a/b ", "ünïcode ", "per%cent ", "q?a=b&c "} {
 		sub := name + subject()
 		_, text := record(fieldA)
 		registered := s.register(t, sub, text)
-		assert.Equal(t, sub, registered.Subject)
+		require.Equal(t, sub, registered.Subject)
 		var versions []int
 		s.call(t, http.MethodGet, "/subjects/"+url.PathEscape(sub)+"/versions", nil).into(t, &versions)
-		assert.Equal(t, []int{1}, versions)
+		require.Equal(t, []int{1}, versions)
 	}
 }

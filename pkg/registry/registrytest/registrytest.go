@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/sr"
 )
@@ -132,16 +130,14 @@ func (s *suite) refused(t *testing.T, a answer, code int) {
 	if status >= 1000 {
 		status /= 100
 	}
-	assert.Equal(t, status, a.status, a.text)
+	require.Equal(t, status, a.status, a.text)
 	if !s.features.NoErrorCodes && a.text != "" {
-		assert.Equal(t, code, a.code(t), a.text)
+		require.Equal(t, code, a.code(t), a.text)
 	}
 }
 
 // subject returns a fresh name.
 func subject() string { return "registrytest-" + rand.Text()[:12] + "-value" }
-
-func escape(subject string) string { return url.PathEscape(subject) }
 
 // record is the schema of a record of a fresh name, so that no other test has it.
 func record(fields ...string) (name, text string) {
