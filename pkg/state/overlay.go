@@ -61,7 +61,7 @@ func (o *Overlay) Get(key []byte) (value []byte, deleted, ok bool) {
 
 // Put sets key to value. Both are copied.
 func (o *Overlay) Put(key, value []byte) {
-	if len(o.data)+len(key)+2*len(value) > math.MaxUint32 {
+	if uint64(len(o.data)+len(key))+2*uint64(len(value)) > math.MaxUint32 {
 		o.over = true
 		return
 	}
@@ -87,7 +87,7 @@ func (o *Overlay) Put(key, value []byte) {
 
 // Delete marks key as deleted; the key is copied.
 func (o *Overlay) Delete(key []byte) {
-	if len(o.data)+len(key) > math.MaxUint32 {
+	if uint64(len(o.data)+len(key)) > math.MaxUint32 {
 		o.over = true
 		return
 	}

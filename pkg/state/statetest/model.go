@@ -110,11 +110,13 @@ func (m *model) scan(t *rapid.T) {
 }
 
 func (m *model) sync(t *rapid.T) {
+	rarely(t)
 	require.NoError(t, m.store.Sync())
 	m.durable = len(m.history) - 1
 }
 
 func (m *model) closeAndReopen(t *rapid.T) {
+	rarely(t)
 	require.NoError(t, m.store.Close())
 	m.durable = len(m.history) - 1
 	m.reopen(t)
@@ -123,6 +125,7 @@ func (m *model) closeAndReopen(t *rapid.T) {
 
 // crash goes on with a copy of the files as a kill would leave them.
 func (m *model) crash(t *rapid.T) {
+	rarely(t)
 	from := m.dir()
 	m.image++
 	require.NoError(t, copyImage(from, m.dir()))
@@ -142,6 +145,13 @@ func (m *model) crash(t *rapid.T) {
 	m.durable = n
 	requireState(t, m.store, m.now())
 	require.NoError(t, os.RemoveAll(from))
+}
+
+// rarely skips most of the steps that wait for the disk.
+func rarely(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "rarely") != 0 {
+		t.Skip("not this time")
+	}
 }
 
 func (m *model) check(t *rapid.T) {
