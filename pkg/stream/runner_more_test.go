@@ -30,7 +30,7 @@ func send[V any](w *world, t *schemas.Topic[string, V], at time.Time, values ...
 
 func sendRaw[V any](w *world, t *schemas.Topic[string, V], at time.Time, key string, value []byte) {
 	w.t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.b.Addrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(w.t, err)
 	defer cl.Close()
 	r := &kgo.Record{Topic: t.Info.Name, Partition: kafka.Partition([]byte(key), t.Info.Partitions), Key: []byte(key), Value: value, Timestamp: at}
@@ -290,6 +290,7 @@ func TestDeadLettersCarryWhereAndWhy(t *testing.T) {
 }
 
 func TestIdleSendsNothing(t *testing.T) {
+	embeddedOnly(t)
 	w := newWorld(t)
 	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo), OnTimer("x", func(*Ctx[string, sample.Count], time.Time) error { return nil }))})
 	send(w, w.s.Hits, past, hit("a", 1))

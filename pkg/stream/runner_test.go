@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -60,18 +61,26 @@ const logLevel = zap.WarnLevel
 
 // world is a broker, a registry, and what was sent to them.
 type world struct {
-	t    *testing.T
-	b    *broker.Broker
-	reg  *registryFake
-	s    *sample.Topics
-	want map[string]sample.Count // the batch computation
-	log  *zap.Logger
-	seed *rand.Rand
+	t     *testing.T
+	b     *broker.Broker // nil when the tests run on a Kafka given by KAFKA=host:port
+	addrs []string
+	reg   *registryFake
+	s     *sample.Topics
+	want  map[string]sample.Count // the batch computation
+	log   *zap.Logger
+	seed  *rand.Rand
 }
 
 func newWorld(t *testing.T, opts ...broker.Option) *world {
 	t.Helper()
-	w := &world{t: t, b: broker.New(t, opts...), reg: &registryFake{}, s: sample.New(6, 4), want: map[string]sample.Count{}, log: zaptest.NewLogger(t, zaptest.Level(logLevel)), seed: rand.New(rand.NewPCG(1, 2))}
+	domain, addrs, b := "test", []string(nil), (*broker.Broker)(nil)
+	if kafkaAddr := os.Getenv("KAFKA"); kafkaAddr != "" {
+		domain, addrs = fmt.Sprintf("test%d", time.Now().UnixNano()), []string{kafkaAddr}
+	} else {
+		b = broker.New(t, opts...)
+		addrs = b.Addrs()
+	}
+	w := &world{t: t, b: b, addrs: addrs, reg: &registryFake{}, s: sample.NewIn(domain, 6, 4), want: map[string]sample.Count{}, log: zaptest.NewLogger(t, zaptest.Level(logLevel)), seed: rand.New(rand.NewPCG(1, 2))}
 	c := w.client()
 	for _, topic := range []*schemas.Info{&w.s.Hits.Info, &w.s.Others.Info, &w.s.Names.Info} {
 		require.NoError(t, c.CreateTopics(t.Context(), TopicSpec(topic, 1)))
@@ -81,7 +90,7 @@ func newWorld(t *testing.T, opts ...broker.Option) *world {
 
 func (w *world) client() *kafka.Client {
 	w.t.Helper()
-	c, err := kafka.NewClient(kafka.Config{Brokers: w.b.Addrs(), Log: w.log})
+	c, err := kafka.NewClient(kafka.Config{Brokers: w.addrs, Log: w.log})
 	require.NoError(w.t, err)
 	w.t.Cleanup(c.Close)
 	return c
@@ -174,7 +183,7 @@ func (w *world) feed(n int) (dead int) {
 // abort writes the records in a transaction that is aborted, by franz-go.
 func (w *world) abort(txn *kafka.Txn) {
 	txn.Discard()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.b.Addrs()...), kgo.TransactionalID("aborter"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.addrs...), kgo.TransactionalID("aborter"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(w.t, err)
 	defer cl.Close()
 	require.NoError(w.t, cl.BeginTransaction())
@@ -241,7 +250,7 @@ func (n *node) caughtUp(t *testing.T) {
 // them.
 func (w *world) read(topic string) []*kgo.Record {
 	w.t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.b.Addrs()...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.addrs...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
 	require.NoError(w.t, err)
 	defer cl.Close()
 	var all []*kgo.Record

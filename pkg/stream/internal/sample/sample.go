@@ -64,7 +64,13 @@ type Topics struct {
 }
 
 // New makes a set: topics have parts partitions, Others has others.
-func New(parts, others int) *Topics {
+func New(parts, others int) *Topics { return NewIn("test", parts, others) }
+
+// NewIn makes a set in a bounded context of its own.
+func NewIn(domain string, parts, others int) *Topics {
+	info := func(nameKind string, parts int, schema string) schemas.Info {
+		return infoIn(domain, nameKind, parts, schema)
+	}
 	hit := schemas.Codec[Hit]{Append: AppendHit, Decode: func(v *Hit, src []byte) error {
 		r := wire.NewReader(src)
 		v.Key, v.ID, v.N = r.String(), r.String(), r.Long()
@@ -102,8 +108,8 @@ func New(parts, others int) *Topics {
 	}
 }
 
-func info(nameKind string, parts int, schema string) schemas.Info {
-	name := "pub.ecomm.test." + nameKind + ".v1"
+func infoIn(domain, nameKind string, parts int, schema string) schemas.Info {
+	name := "pub.ecomm." + domain + "." + nameKind + ".v1"
 	i := schemas.Info{Name: name, Subject: name + "-value", Kind: schemas.Event, Partitions: parts, Cleanup: schemas.Delete, Retention: 100 * 365 * 24 * time.Hour, Schema: schema, Owner: "test", Doc: fmt.Sprintf("Test topic %s.", nameKind)}
 	if nameKind[len(nameKind)-6:] == ".state" {
 		i.Kind, i.Cleanup, i.Retention = schemas.State, schemas.Compact, 0
