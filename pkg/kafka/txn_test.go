@@ -137,3 +137,20 @@ func TestTxnFencesTheOlderProducer(t *testing.T) {
 		require.Equal(t, []string{"a", "b", "c"}, committed(t, b, "out"))
 	})
 }
+
+func TestTxnAppendDoesNotAllocate(t *testing.T) {
+	b := broker.New(t, broker.WithTopics(1, "out"))
+	p := txnProducer(t, testClient(t, b.Addrs()), TxnConfig{})
+	key, value, headers := []byte("key"), make([]byte, 100), AppendHeader(nil, "h", []byte("v"))
+	build := func() {
+		tx := p.NewTxn()
+		for range 100 {
+			tx.Append(outTP, 1, key, value, Header{"h", value})
+			tx.Partition(outTP).Append(1, key, value, headers, 1)
+		}
+		tx.Offset(GroupMeta{Group: "g"}, outTP, 1)
+		tx.Discard()
+	}
+	build()
+	require.Zero(t, testing.AllocsPerRun(100, build))
+}
