@@ -187,9 +187,9 @@ func hint(err error, cfg Config) string {
 		case cfg.TLS == nil:
 			return "the broker hung up: it stopped, refused user or password, or its listener expects TLS"
 		case cfg.SASL.Mechanism != "":
-			return "the broker hung up: it stopped, or refused user or password"
+			return "the broker hung up: it stopped, refused user or password, or its listener does not speak TLS"
 		default:
-			return "the broker hung up: it stopped, or its listener expects SASL"
+			return "the broker hung up: it stopped, or its listener expects SASL or does not speak TLS"
 		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		if cfg.TLS != nil {

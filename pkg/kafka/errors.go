@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -126,6 +127,9 @@ func MaybeSent(err error) bool {
 func IsRetriable(err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Retriable()
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return false
 	}
 	if errors.Is(err, ErrAuth) || errors.Is(err, ErrUnsupported) || errors.Is(err, context.Canceled) {
 		return false

@@ -90,6 +90,7 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, testClient(t, b.Addrs(), with(&tls.Config{RootCAs: pool})).Ping(t.Context()))
 	err := testClient(t, b.Addrs(), with(&tls.Config{})).Ping(t.Context())
 	require.ErrorContains(t, err, "unknown authority: add it")
+	require.False(t, IsRetriable(err))
 	err = testClient(t, b.Addrs()).Ping(t.Context())
 	require.ErrorIs(t, err, ErrUnreachable)
 	t.Log(err)
