@@ -101,6 +101,9 @@ func probe(missing func() []string, word string) http.HandlerFunc {
 		if len(list) > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
+		if list == nil {
+			list = []string{}
+		}
 		_ = json.NewEncoder(w).Encode(map[string]any{word: len(list) == 0, "missing": list})
 	}
 }

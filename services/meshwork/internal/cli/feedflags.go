@@ -37,13 +37,13 @@ type fileFeed struct {
 }
 
 // openFile opens the file; lines that cannot be used go to rejects.
-func openFile(path, speed, rejects string) (*fileFeed, error) {
+func openFile(path, speed, rejects string, rows int) (*fileFeed, error) {
 	v, err := parseSpeed(speed)
 	if err != nil {
 		return nil, err
 	}
 	f := &fileFeed{path: path, speed: v, rejects: replay.NewRejects(rejects)}
-	if f.file, err = retail.Open(path, retail.Options{Reject: f.rejects.Add}); err != nil {
+	if f.file, err = retail.Open(path, retail.Options{Reject: f.rejects.Add, MaxRows: rows}); err != nil {
 		if os.IsNotExist(err) {
 			return nil, &notFound{"replay file: " + err.Error()}
 		}

@@ -21,6 +21,7 @@ type replayCmd struct {
 	output
 	Source  string `arg:"" help:"Online Retail file (plain or gzip), or a topic or data product."`
 	Speed   string `default:"max" help:"Files: max, or how many times faster than real time."`
+	Rows    int    `default:"0" help:"Files: only the first rows; 0: all."`
 	Rejects string `placeholder:"FILE" help:"Files: where lines that cannot be used go; default: <file>.rejects.tsv in the current folder."`
 	From    string `default:"earliest" help:"Topics: earliest, a time (RFC 3339), or a duration back from now."`
 	To      string `default:"latest" help:"Topics: latest, a time, or a duration back from now."`
@@ -54,7 +55,7 @@ func (c *replayCmd) file(ctx context.Context, a *app) (err error) {
 	if rejects == "" {
 		rejects = filepath.Base(c.Source) + ".rejects.tsv"
 	}
-	f, err := openFile(c.Source, c.Speed, rejects)
+	f, err := openFile(c.Source, c.Speed, rejects, c.Rows)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,13 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +16,7 @@ import (
 
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/service"
+	"meshwork.dev/schemas"
 	"meshwork.dev/services/meshwork/internal/cli"
 )
 
@@ -33,11 +39,24 @@ func TestScripts(t *testing.T) {
 				}
 				e.Setenv(name, addr)
 			}
+			if path, err := filepath.Abs(onlineRetail); err == nil {
+				e.Setenv("DATA", path)
+			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "status": status, "produce": produce},
+		Condition: func(name string) (bool, error) {
+			if name != "data" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			_, err := os.Stat(onlineRetail)
+			return err == nil, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "status": status, "produce": produce, "sales": sales},
 	})
 }
+
+// onlineRetail is the data set, which is not part of the project.
+const onlineRetail = "../../../../../shared/data/online_retail/online_retail.csv.gz"
 
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,4 +120,35 @@ func produce(ts *testscript.TestScript, neg bool, args []string) {
 	p := cl.NewProducer(kafka.ProducerConfig{})
 	ts.Check(p.Send(ctx, args[1], -1, kafka.Message{Key: []byte(args[2]), Value: []byte(args[3])}, nil))
 	ts.Check(p.Close(ctx))
+}
+
+// sales folds the product-sales records that were printed with -o json and
+// checks the number of order lines in them and their net value: sales LINES NET.
+func sales(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sales LINES NET")
+	}
+	type row struct {
+		Lines, CancelledLines, AdjustedLines, WrittenOffLines int
+		Net                                                   schemas.Money
+	}
+	rows := map[string]*row{}
+	for dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout"))); dec.More(); {
+		var rec struct {
+			Key   string
+			Value *row
+		}
+		ts.Check(dec.Decode(&rec))
+		rows[rec.Key] = rec.Value
+	}
+	lines, net := 0, schemas.Money(0)
+	for _, r := range rows {
+		if r != nil {
+			lines += r.Lines + r.CancelledLines + r.AdjustedLines + r.WrittenOffLines
+			net += r.Net
+		}
+	}
+	if got := []string{fmt.Sprint(lines), net.String()}; got[0] != args[0] || got[1] != args[1] {
+		ts.Fatalf("%d keys: lines and net are %v, want %v", len(rows), got, args)
+	}
 }
