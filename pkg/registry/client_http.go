@@ -41,7 +41,9 @@ func (c *Client) do(ctx context.Context, op, method, path string, query url.Valu
 		if round > 0 {
 			c.log.Warn("schema registry does not answer; trying again", zap.String("operation", op),
 				zap.Duration("wait", wait), zap.Error(last))
-			if err := pause(ctx, wait); err != nil {
+			if err := pause(ctx, wait); errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", op, err)
+			} else if err != nil {
 				return fmt.Errorf("%s: %w: %w: last attempt: %w", op, ErrUnavailable, err, last)
 			}
 			wait = min(2*wait, longestWait)
@@ -57,6 +59,9 @@ func (c *Client) do(ctx context.Context, op, method, path string, query url.Valu
 				return err
 			}
 			last = err
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return fmt.Errorf("%s: %w", op, ctx.Err()) // the caller's wish, not the registry's fault
+			}
 			if ctx.Err() != nil {
 				return fmt.Errorf("%s: %w: %w", op, ErrUnavailable, last)
 			}

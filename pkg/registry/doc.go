@@ -46,7 +46,9 @@
 // before that. While Kafka does not answer, what is known is still served, and what is not known is error 50001.
 //
 // A start reads the whole topic; NewServer returns when that is done. Nothing else is kept, so nothing can be lost
-// with a machine. Authentication and TLS are those of the http.Server around the handler.
+// with a machine. Authentication and TLS are those of the http.Server around the handler. On a cluster with access
+// control an instance needs Create, Describe, DescribeConfigs, Read and Write on the topic, and Describe and Write on
+// the transactional id.
 //
 // # Testing
 //

@@ -51,7 +51,7 @@ func kafkaInstanceOn(t *testing.T, address, topic string) *instance {
 	return i
 }
 
-func serve(t *testing.T, s *registry.Server) *instance {
+func serve(t testing.TB, s *registry.Server) *instance {
 	t.Helper()
 	web := httptest.NewServer(s)
 	c, err := registry.NewClient([]string{web.URL})
