@@ -51,19 +51,19 @@ func kafkaInstanceOn(t *testing.T, address, topic string) *instance {
 	return i
 }
 
-func serve(t testing.TB, s *registry.Server) *instance {
-	t.Helper()
+func serve(tb testing.TB, s *registry.Server) *instance {
+	tb.Helper()
 	web := httptest.NewServer(s)
 	c, err := registry.NewClient([]string{web.URL})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	i := &instance{Server: s, url: web.URL, client: c}
 	i.stop = sync.OnceFunc(func() {
 		web.Close()
 		if err := s.Close(); err != nil {
-			t.Errorf("closing the server: %v", err)
+			tb.Errorf("closing the server: %v", err)
 		}
 	})
-	t.Cleanup(i.stop)
+	tb.Cleanup(i.stop)
 	return i
 }
 
