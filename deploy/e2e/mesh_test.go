@@ -70,13 +70,11 @@ func TestYearOfOrdersThroughKills(t *testing.T) {
 		<-replay.done
 		require.Zero(t, replay.cmd.ProcessState.ExitCode(), replay.tail())
 
+		settled(t, b.Addr, "pub.ecomm.orderproc.order.state.v1", "pub.ecomm.product.product-sales.state.v1")
+
 		t.Run("librdkafka", func(t *testing.T) {
 			exe := python(t)
-			var got string
-			until(t, 4*time.Minute, "the tables as read by librdkafka", func() (bool, string) {
-				got = normal(t, output(t, 2*time.Minute, exe, "clients/python/fold.py", b.Addr, registry))
-				return got == text, got
-			})
+			require.Equal(t, text, normal(t, output(t, 4*time.Minute, exe, "clients/python/fold.py", b.Addr, registry)))
 		})
 		t.Run("java", func(t *testing.T) {
 			lib := javaLib(t)

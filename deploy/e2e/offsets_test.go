@@ -35,3 +35,22 @@ func endOffsets(t *testing.T, broker, topic string, n int64) (enough bool, seen 
 	}
 	return sum >= n, fmt.Sprint(sum)
 }
+
+// settled waits until the topics have not grown for longer than any idle time of the engine.
+func settled(t *testing.T, broker string, topics ...string) {
+	t.Helper()
+	const quiet = 8 * time.Second
+	var last string
+	since := time.Now()
+	until(t, 4*time.Minute, "the topics to stand still", func() (bool, string) {
+		now := ""
+		for _, topic := range topics {
+			_, seen := endOffsets(t, broker, topic, 0)
+			now += topic + " " + seen + "; "
+		}
+		if now != last {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > quiet, now
+	})
+}

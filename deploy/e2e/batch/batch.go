@@ -186,7 +186,9 @@ func digest(lines []line, spell func(string) string, invoices bool) Row {
 			by[spell(l.code)] = s
 		}
 		s.rows++
-		s.quantity += l.quantity
+		if invoices || l.numeric() || l.credit() {
+			s.quantity += l.quantity // an adjustment moves money, no goods: Product Sales counts no units for it
+		}
 		s.revenue += l.amount
 		s.invoices[l.invoice] = invoices
 	}

@@ -157,7 +157,7 @@ public final class Fold {
         p.put("bootstrap.servers", brokers);
         p.put("isolation.level", "read_committed");
         p.put("enable.auto.commit", "false");
-        Map<String, GenericRecord> rows = new HashMap<>();
+        Map<String, byte[]> latest = new HashMap<>();
         try (KafkaConsumer<String, byte[]> consumer = new KafkaConsumer<>(p, new StringDeserializer(), new ByteArrayDeserializer())) {
             List<TopicPartition> parts = consumer.partitionsFor(topic).stream().map(i -> new TopicPartition(topic, i.partition())).toList();
             consumer.assign(parts);
@@ -165,11 +165,13 @@ public final class Fold {
             Map<TopicPartition, Long> ends = consumer.endOffsets(parts);
             while (parts.stream().anyMatch(tp -> consumer.position(tp) < ends.get(tp))) {
                 for (ConsumerRecord<String, byte[]> r : consumer.poll(Duration.ofMillis(500))) {
-                    if (r.value() == null) rows.remove(r.key());
-                    else rows.put(r.key(), decode(r.value()));
+                    if (r.value() == null) latest.remove(r.key());
+                    else latest.put(r.key(), r.value());
                 }
             }
         }
+        Map<String, GenericRecord> rows = new HashMap<>();
+        for (Map.Entry<String, byte[]> e : latest.entrySet()) rows.put(e.getKey(), decode(e.getValue()));
         return rows;
     }
 

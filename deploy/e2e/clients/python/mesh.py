@@ -8,9 +8,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 
-def read(brokers, registry, topic):
-    """Yields (key, value) of every committed record; value None is a tombstone."""
-    decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
+def read(brokers, topic):
+    """Yields (key, undecoded value) of every committed record; value None is a tombstone."""
     consumer = Consumer({
         "bootstrap.servers": brokers,
         "group.id": "foreign-reader",
@@ -23,7 +22,6 @@ def read(brokers, registry, topic):
         sys.exit(f"{topic}: {meta.error}")
     consumer.assign([TopicPartition(topic, p, 0) for p in meta.partitions])
     left = len(meta.partitions)
-    context = SerializationContext(topic, MessageField.VALUE)
     while left:
         message = consumer.poll(30)
         if message is None:
@@ -33,16 +31,18 @@ def read(brokers, registry, topic):
                 left -= 1
                 continue
             sys.exit(f"{topic}: {message.error()}")
-        yield message.key().decode(), decode(message.value(), context)
+        yield message.key().decode(), message.value()
     consumer.close()
 
 
 def table(brokers, registry, topic):
     """The latest value of every key, tombstones applied: what a compacted topic means."""
     rows = {}
-    for key, value in read(brokers, registry, topic):
+    for key, value in read(brokers, topic):
         if value is None:
             rows.pop(key, None)
         else:
             rows[key] = value
-    return rows
+    decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
+    context = SerializationContext(topic, MessageField.VALUE)
+    return {key: decode(value, context) for key, value in rows.items()}
