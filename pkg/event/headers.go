@@ -36,7 +36,7 @@ type Template struct {
 	prefix      []byte // the encoded fixed headers
 }
 
-// encoded header names, length first
+// Encoded header names, length first.
 var (
 	idKey    = appendField(nil, HeaderID)
 	timeKey  = appendField(nil, HeaderTime)

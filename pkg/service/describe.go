@@ -14,17 +14,17 @@ import (
 
 // Description is what services materialise, as their declarations say. It
 // prints as text, JSON or a Mermaid flow chart.
-type Description []ServiceDescription
+type Description []Service
 
-// ServiceDescription is one service of a Description.
-type ServiceDescription struct {
-	Service  string               `json:"service"`
-	Doc      string               `json:"doc,omitempty"`
-	Products []ProductDescription `json:"products"`
+// Service is one service of a Description.
+type Service struct {
+	Service  string    `json:"service"`
+	Doc      string    `json:"doc,omitempty"`
+	Products []Product `json:"products"`
 }
 
-// ProductDescription is one data product.
-type ProductDescription struct {
+// Product is one data product of a Service.
+type Product struct {
 	Name    string `json:"name"`
 	Group   string `json:"group"`
 	Doc     string `json:"doc,omitempty"`
@@ -45,7 +45,7 @@ type Edge struct {
 func Describe(cfg *Config, services ...Definition) (Description, error) {
 	var d Description
 	for _, s := range services {
-		sd := ServiceDescription{Service: s.Name, Doc: s.Doc, Products: []ProductDescription{}}
+		sd := Service{Service: s.Name, Doc: s.Doc, Products: []Product{}}
 		if s.Products != nil {
 			products, err := s.Products(cfg)
 			if err != nil {
@@ -63,8 +63,8 @@ func Describe(cfg *Config, services ...Definition) (Description, error) {
 	return d, nil
 }
 
-func describeProduct(p stream.Definition) ProductDescription {
-	pd := ProductDescription{Name: stream.Name(p), Group: stream.Group(p)}
+func describeProduct(p stream.Definition) Product {
+	pd := Product{Name: stream.Name(p), Group: stream.Group(p)}
 	for _, in := range stream.Inputs(p) {
 		role := "reacts"
 		switch {
@@ -99,7 +99,7 @@ func (d Description) Find(name string) (found Description, ok bool) {
 	for _, s := range d {
 		for _, p := range s.Products {
 			if p.Name == name || p.Output == name {
-				s.Products = []ProductDescription{p}
+				s.Products = []Product{p}
 				return Description{s}, true
 			}
 		}

@@ -26,7 +26,7 @@ func Instance(stateDir, given string) (string, error) {
 		return given, nil
 	}
 	path := filepath.Join(stateDir, instanceFile)
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // the folder is the operator's choice
 	if err == nil {
 		if id := strings.TrimSpace(string(b)); id != "" {
 			return id, nil

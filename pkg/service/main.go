@@ -74,13 +74,11 @@ func Exec(ctx context.Context, def Definition, args []string, stdout, stderr io.
 		return ExitOK
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", def.Name, err)
-	var parse *kong.ParseError
-	var faults Faults
-	if errors.As(err, &parse) {
+	if _, ok := errors.AsType[*kong.ParseError](err); ok {
 		fmt.Fprintf(stderr, "try %s --help\n", def.Name)
 		return ExitUsage
 	}
-	if errors.As(err, &faults) {
+	if _, ok := errors.AsType[Faults](err); ok {
 		return ExitUsage
 	}
 	return ExitFailure

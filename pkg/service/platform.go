@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -181,9 +182,9 @@ func (p *Platform) watchReady(ctx context.Context, services []Definition) {
 // clients. It waits for requests under way until ctx is done.
 func (p *Platform) Close(ctx context.Context) error {
 	err := p.Server.Stop(ctx)
-	for i := len(p.stops) - 1; i >= 0; i-- {
-		if e := p.stops[i].stop(); e != nil {
-			err = errors.Join(err, fmt.Errorf("stopping %s: %w", p.stops[i].name, e))
+	for _, s := range slices.Backward(p.stops) {
+		if e := s.stop(); e != nil {
+			err = errors.Join(err, fmt.Errorf("stopping %s: %w", s.name, e))
 		}
 	}
 	p.Kafka.Close()

@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func exercise(m *telemetry.Metrics, service, product string, inputs, outputs []s
 	}
 	m.SetSchemaCache(telemetry.SideClient, 9)
 	for n := range 3 {
-		b := m.Broker(fmt.Sprint(n))
+		b := m.Broker(strconv.Itoa(n))
 		b.Connected()
 		b.Disconnected()
 		b.ConnectFailed(telemetry.ErrorDial)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -52,7 +53,7 @@ func completionWords(n *kong.Node, path string, products []string) []word {
 			}
 		}
 		if p.Enum != "" {
-			for _, e := range strings.Split(p.Enum, ",") {
+			for e := range strings.SplitSeq(p.Enum, ",") {
 				out = append(out, word{path, e, ""})
 			}
 		}
@@ -78,12 +79,12 @@ func bashCompletion(words []word) string {
 	var b strings.Builder
 	b.WriteString("_meshwork() {\n  local cur path i words\n  cur=\"${COMP_WORDS[COMP_CWORD]}\"; path=\"\"\n" +
 		"  for ((i=1; i<COMP_CWORD; i++)); do\n    case \"${COMP_WORDS[i]}\" in -*) ;; *) path=\"${path:+$path }${COMP_WORDS[i]}\" ;; esac\n  done\n  case \"$path\" in\n")
-	for i := len(order) - 1; i >= 0; i-- {
-		pattern := `"` + order[i] + `"`
-		if order[i] != "" {
-			pattern += `|"` + order[i] + ` "*`
+	for _, path := range slices.Backward(order) { // longer paths first
+		pattern := `"` + path + `"`
+		if path != "" {
+			pattern += `|"` + path + ` "*`
 		}
-		fmt.Fprintf(&b, "    %s) words=%q ;;\n", pattern, strings.Join(byPath[order[i]], " "))
+		fmt.Fprintf(&b, "    %s) words=%q ;;\n", pattern, strings.Join(byPath[path], " "))
 	}
 	b.WriteString("    *) words=\"\" ;;\n  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n" +
 		"  [[ ${#COMPREPLY[@]} -eq 0 ]] && COMPREPLY=($(compgen -f -- \"$cur\"))\n}\ncomplete -F _meshwork meshwork\n")

@@ -55,8 +55,8 @@ func (s *resender) flush(ctx context.Context) error {
 	return nil
 }
 
-func (s *resender) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+func (s *resender) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	_ = s.p.Close(ctx) // flush has told about errors
 }

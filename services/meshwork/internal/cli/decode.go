@@ -25,7 +25,7 @@ func (d *decoder) value(ctx context.Context, r *kafka.Record) (text json.RawMess
 			return nil, "", fmt.Errorf("reading the framing: %w", err)
 		}
 		if schema = strconv.Itoa(int(f.ID)); f.ID == 0 {
-			schema = avro.GUID(f.GUID).String()
+			schema = f.GUID.String()
 		}
 	}
 	text, err = d.dyn.JSON(ctx, r.Value, r)

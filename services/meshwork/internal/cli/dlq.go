@@ -203,7 +203,7 @@ func (c *dlqReplayCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	s := newResender(cl)
-	defer s.close()
+	defer s.close(ctx)
 	matched, timers := 0, 0
 	err = scan(ctx, cl, ranges, func(tp kafka.TopicPartition, r *kafka.Record) error {
 		if !c.match(r) {

@@ -107,7 +107,7 @@ func openGenerator(path string, seed uint64, rate float64, count int, now time.T
 		return nil, usagef("--rate %g: want more than 0 orders per second", rate)
 	}
 	var at genPosition
-	if b, err := os.ReadFile(path); err == nil {
+	if b, err := os.ReadFile(path); err == nil { //nolint:gosec // the folder is the user's choice
 		if err := json.Unmarshal(b, &at); err != nil || at.Seed != seed {
 			at = genPosition{}
 		}

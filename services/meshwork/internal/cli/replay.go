@@ -74,7 +74,7 @@ func (c *replayCmd) file(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() {
-		if cerr := s.Close(); err == nil {
+		if cerr := s.Close(ctx); err == nil {
 			err = cerr
 		}
 	}()
@@ -125,7 +125,7 @@ func (c *replayCmd) topic(ctx context.Context, a *app) error {
 		return err
 	}
 	s := newResender(cl)
-	defer s.close()
+	defer s.close(ctx)
 	err = scan(ctx, cl, ranges, func(tp kafka.TopicPartition, r *kafka.Record) error {
 		return s.send(ctx, c.Into, tp.Partition, r, "")
 	})

@@ -108,15 +108,14 @@ func refuseActive(ctx context.Context, cl *kafka.Client, group string) error {
 	return nil
 }
 
-func (c *resetCmd) plan(ctx context.Context, cl *kafka.Client, p service.ProductDescription) (*resetPlan, error) {
+func (c *resetCmd) plan(ctx context.Context, cl *kafka.Client, p service.Product) (*resetPlan, error) {
 	plan := &resetPlan{Product: p.Name, Group: p.Group, offsets: map[kafka.TopicPartition]int64{}}
 	for _, in := range p.Inputs {
 		if in.Role == "looks up" {
 			continue
 		}
 		ranges, err := c.target(ctx, cl, in.Topic)
-		var nf *notFound
-		if errors.As(err, &nf) {
+		if _, ok := errors.AsType[*notFound](err); ok {
 			continue // not created yet: nothing to read again
 		}
 		if err != nil {
@@ -174,8 +173,7 @@ func (c *resetCmd) target(ctx context.Context, cl *kafka.Client, topic string) (
 func liveKeys(ctx context.Context, cl *kafka.Client, topic string) (resetEmptied, error) {
 	e := resetEmptied{Topic: topic, keys: map[kafka.TopicPartition][][]byte{}}
 	ranges, err := spans(ctx, cl, topic, kafka.Earliest, &kafka.Latest)
-	var nf *notFound
-	if errors.As(err, &nf) {
+	if _, ok := errors.AsType[*notFound](err); ok {
 		return e, nil
 	}
 	if err != nil {
@@ -215,7 +213,7 @@ func liveKeys(ctx context.Context, cl *kafka.Client, topic string) (resetEmptied
 // two, the command is run again, and until then nothing is counted twice.
 func (p *resetPlan) carryOut(ctx context.Context, cl *kafka.Client) error {
 	s := newResender(cl)
-	defer s.close()
+	defer s.close(ctx)
 	for _, e := range p.Emptied {
 		for tp, keys := range e.keys {
 			for _, k := range keys {

@@ -34,7 +34,7 @@ func scan(ctx context.Context, cl *kafka.Client, spans map[kafka.TopicPartition]
 		chunks, err := f.Poll(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the caller ended the reading: not a failure
+				return nil // the caller ended the reading: not a failure
 			}
 			return fmt.Errorf("reading: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,7 @@ func sales(ts *testscript.TestScript, neg bool, args []string) {
 			net += r.Net
 		}
 	}
-	if got := []string{fmt.Sprint(lines), net.String()}; got[0] != args[0] || got[1] != args[1] {
+	if got := []string{strconv.Itoa(lines), net.String()}; got[0] != args[0] || got[1] != args[1] {
 		ts.Fatalf("%d keys: lines and net are %v, want %v", len(rows), got, args)
 	}
 }

@@ -70,9 +70,9 @@ func (s *sink) Flush(ctx context.Context) error { return s.producer.Flush(ctx) }
 // flushTimeout bounds the wait for acknowledgements when a feed is stopped.
 const flushTimeout = 10 * time.Second
 
-// Close sends what is buffered and stops the producer.
-func (s *sink) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+// Close sends what is buffered and stops the producer, also when ctx has ended.
+func (s *sink) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	if err := s.producer.Close(ctx); err != nil {
 		return fmt.Errorf("closing the producer: %w", err)

@@ -205,7 +205,7 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 		return err
 	}
 	defer func() {
-		if cerr := s.Close(); err == nil {
+		if cerr := s.Close(ctx); err == nil {
 			err = cerr
 		}
 	}()
