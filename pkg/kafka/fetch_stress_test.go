@@ -133,7 +133,7 @@ func TestFetchLatency(t *testing.T) {
 	b := broker.New(t, broker.WithTopics(6, "x", "y"))
 	cl := foreign(t, b.Addrs(), kgo.ProducerLinger(0))
 	all := append(tps("x", 6), tps("y", 6)...)
-	f := fetcher(t, testClient(t, b.Addrs()), FetchConfig{MaxWait: 5 * time.Second})
+	f := fetcher(t, testClient(t, b.Addrs()), FetchConfig{MaxWait: time.Minute})
 	for i, tp := range all {
 		f.Add(tp, 0)
 		if i%4 == 0 {
@@ -163,7 +163,7 @@ func TestFetchLatency(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Log("median", took[len(took)/2], "longest", took[len(took)-1])
-	require.Less(t, took[len(took)-1], 2*time.Second)
+	require.Less(t, took[len(took)-1], 20*time.Second)
 }
 
 // What is fetched ahead stays within the budget while nobody polls.
@@ -174,15 +174,18 @@ func TestFetchBufferIsBounded(t *testing.T) {
 	for _, tp := range tps("x", 16) {
 		f.Add(tp, 0)
 	}
-	quiet := func() bool {
+	held := 0
+	quiet := func() bool { // nothing under way, and nothing asked for in a while
 		before := cb.sent.Load()
 		<-time.After(150 * time.Millisecond)
-		return before > 0 && cb.sent.Load() == before
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		held = f.buffered
+		return held > 0 && f.reserved == 0 && cb.sent.Load() == before
 	}
-	require.Eventually(t, quiet, 10*time.Second, time.Millisecond)
-	f.mu.Lock()
-	held := f.buffered
-	f.mu.Unlock()
+	for !quiet() {
+		require.NoError(t, t.Context().Err())
+	}
 	// The canned broker ignores limits and sends a whole set each time: one per partition at most.
 	require.LessOrEqual(t, held, 2*16*len(set))
 	require.Positive(t, held)

@@ -173,7 +173,7 @@ func TestFetchFollowsLeader(t *testing.T) {
 		for len(got) <= i {
 			got = append(got, values(readToEnd(t, f, tp)[tp])...)
 		}
-		require.Less(t, time.Since(start), 2*time.Second)
+		require.Less(t, time.Since(start), 10*time.Second)
 	}
 	require.Equal(t, numbered("v", 6), got)
 }
@@ -262,13 +262,13 @@ func TestFetchErrors(t *testing.T) {
 
 func TestFetchTellsTheEndOnce(t *testing.T) {
 	b := broker.New(t, broker.WithTopics(3, "x"))
-	f := fetcher(t, testClient(t, b.Addrs()), FetchConfig{MaxWait: 20 * time.Millisecond})
+	f := fetcher(t, testClient(t, b.Addrs()), FetchConfig{MaxWait: time.Minute})
 	start := time.Now()
 	for _, tp := range tps("x", 3) {
 		f.Add(tp, 0)
 	}
 	readToEnd(t, f, tps("x", 3)...)
-	require.Less(t, time.Since(start), 400*time.Millisecond)
+	require.Less(t, time.Since(start), 20*time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
 	_, err := f.Poll(ctx)

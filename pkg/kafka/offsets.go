@@ -13,9 +13,15 @@ import (
 // that the group has committed.
 func (c *Client) CommittedOffsets(ctx context.Context, group string, tps []TopicPartition) (map[TopicPartition]int64, error) {
 	pause := 5 * time.Millisecond
+	var pending error
 	for {
 		out, err := c.committedOffsets(ctx, group, tps)
-		if Code(err) != codeUnstableOffset {
+		switch {
+		case Code(err) == codeUnstableOffset:
+			pending = err
+		case err != nil && ctx.Err() != nil && pending != nil:
+			return nil, pending // says more than that the time is up
+		default:
 			return out, err
 		}
 		if c.pause(ctx, pause) != nil {

@@ -47,7 +47,7 @@ func TestSASL(t *testing.T) {
 				err := testClient(t, b.Addrs(), o).Ping(t.Context())
 				require.Error(t, err, name)
 				require.NotContains(t, err.Error(), "pa55")
-				require.Less(t, time.Since(start), 6*time.Second)
+				require.Less(t, time.Since(start), 20*time.Second)
 				t.Log(name, ":", err)
 			}
 		})
@@ -126,7 +126,7 @@ func TestUnreachable(t *testing.T) {
 			for _, a := range tc.addrs {
 				require.ErrorContains(t, err, a)
 			}
-			require.Less(t, time.Since(start), 900*time.Millisecond)
+			require.Less(t, time.Since(start), 5*time.Second) // the default DialTimeout
 			_, err = c.Topics(t.Context(), "x")
 			require.ErrorIs(t, err, ErrUnreachable)
 			t.Log(err)
@@ -146,7 +146,7 @@ func TestCancelledCallEndsAtOnce(t *testing.T) {
 	start := time.Now()
 	err = c.Ping(ctx)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Less(t, time.Since(start), time.Second)
+	require.Less(t, time.Since(start), 10*time.Second)
 
 	b := broker.New(t, broker.WithTopics(1, "x"))
 	c = testClient(t, b.Addrs())
@@ -155,7 +155,7 @@ func TestCancelledCallEndsAtOnce(t *testing.T) {
 	readToEnd(t, f, TopicPartition{"x", 0})
 	start = time.Now()
 	f.Close() // with a long poll under way
-	require.Less(t, time.Since(start), time.Second)
+	require.Less(t, time.Since(start), 10*time.Second)
 	_, err = f.Poll(t.Context())
 	require.ErrorIs(t, err, ErrClosed)
 }
@@ -190,7 +190,13 @@ func TestBrokerRestart(t *testing.T) {
 	f := fetcher(t, c, FetchConfig{})
 	f.Add(tp, 0)
 	produce(t, foreign(t, b.Addrs()), "x", 0, "before")
-	require.Equal(t, []string{"before"}, values(readToEnd(t, f, tp)[tp]))
+	readSome := func() (got []string) {
+		for len(got) == 0 {
+			got = values(readToEnd(t, f, tp)[tp])
+		}
+		return got
+	}
+	require.Equal(t, []string{"before"}, readSome())
 	require.NoError(t, b.Close())
 	err = c.Ping(t.Context())
 	if err == nil {
@@ -200,10 +206,6 @@ func TestBrokerRestart(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.Close() })
 	produce(t, foreign(t, b.Addrs()), "x", 0, "after")
-	var got []string
-	for len(got) == 0 {
-		got = values(readToEnd(t, f, tp)[tp])
-	}
-	require.Equal(t, []string{"after"}, got)
+	require.Equal(t, []string{"after"}, readSome())
 	require.NoError(t, c.Ping(t.Context()))
 }

@@ -26,7 +26,7 @@ func (e *env) unstableOffsets(t *testing.T) {
 		require.NoError(t, cl.BeginTransaction())
 		foreignSend(t, cl, topic, 0, "v")
 		e.pendingOffset(t, cl, id, group, topic, 20)
-		short, cancel := context.WithTimeout(ctx(t), 150*time.Millisecond)
+		short, cancel := context.WithTimeout(ctx(t), 400*time.Millisecond)
 		_, err := e.client.CommittedOffsets(short, group, tps)
 		cancel()
 		require.ErrorIs(t, err, kafka.ErrUnstableOffset)
