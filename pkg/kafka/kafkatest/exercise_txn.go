@@ -1,13 +1,8 @@
 package kafkatest
 
 import (
-	"context"
-	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +30,9 @@ func (e *env) txn(t *testing.T) {
 			t.Run("fencing", func(t *testing.T) { e.txnFencing(t, v) })
 			t.Run("lost answers", func(t *testing.T) { e.txnLostAnswers(t, v) })
 			t.Run("back to back", func(t *testing.T) { e.txnBackToBack(t, v) })
+			t.Run("undecided, committed", func(t *testing.T) { e.txnUndecided(t, v, true) })
+			t.Run("undecided, not committed", func(t *testing.T) { e.txnUndecided(t, v, false) })
+			t.Run("late produce", func(t *testing.T) { e.txnLateProduce(t, v) })
 		})
 	}
 }
@@ -189,42 +187,4 @@ func (e *env) foreignReadAll(t *testing.T, topic string, iso kgo.IsolationLevel)
 	}
 	slices.Sort(got)
 	return got
-}
-
-// cutter cuts connections after a request of one API was carried out, before its answer is read.
-type cutter struct {
-	key  int16
-	left atomic.Int32 // how many to cut
-}
-
-func (x *cutter) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	nc, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	return &cutConn{Conn: nc, x: x}, nil
-}
-
-type cutConn struct {
-	net.Conn
-	x   *cutter
-	cut atomic.Bool
-}
-
-// Write notices requests of the API.
-func (c *cutConn) Write(p []byte) (int, error) {
-	if len(p) > 6 && int16(binary.BigEndian.Uint16(p[4:])) == c.x.key && c.x.left.Add(-1) >= 0 {
-		c.cut.Store(true)
-	}
-	return c.Conn.Write(p)
-}
-
-// Read waits for the answer and loses it.
-func (c *cutConn) Read(p []byte) (int, error) {
-	if !c.cut.Load() {
-		return c.Conn.Read(p)
-	}
-	_, _ = c.Conn.Read(make([]byte, 1))
-	_ = c.Conn.Close()
-	return 0, io.ErrUnexpectedEOF
 }
