@@ -144,8 +144,11 @@ var errStopped = errors.New("the products stopped by themselves")
 
 func (p *Platform) runEngine(ctx context.Context) error {
 	err := p.engine.run(ctx)
-	if err == nil && ctx.Err() == nil {
+	switch {
+	case err == nil && ctx.Err() == nil:
 		err = errStopped
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = nil // asked to stop while it was starting
 	}
 	if err != nil {
 		p.Log.Error("products ended", zap.Error(err))

@@ -130,6 +130,7 @@ func (p *Platform) Run(ctx context.Context, services ...Definition) error {
 	}
 	p.Server.Start()
 	p.Log.Info("serving HTTP", zap.String("address", p.Server.Addr()))
+	p.Health.Wait("products", "starting") // before start is lifted: there is no moment of false readiness
 	p.Health.Hold("start")
 	watched := make(chan struct{})
 	watch, stopWatch := context.WithCancel(ctx)
@@ -154,7 +155,6 @@ const watchInterval = 250 * time.Millisecond
 func (p *Platform) watchReady(ctx context.Context, services []Definition) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
-	p.Health.Wait("products", "starting")
 	was := false
 	for {
 		if why := p.engine.unready(); why != "" {
