@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Restorer is implemented by stores that take in a changelog faster when told.
@@ -57,7 +58,8 @@ type disk struct {
 }
 
 // OpenDisk opens the Pebble store kept in dir, which is created if missing and
-// must not be shared with anything else.
+// must not be shared with anything else. With dir "" it is kept in memory and
+// lost when it is closed.
 //
 // Memory is bounded by the cache; give many stores one Options.Cache. Values
 // read are held until the next Apply. Apply reads each key it has not read
@@ -77,6 +79,9 @@ type disk struct {
 // are damaged.
 func OpenDisk(dir string, opts Options) (Store, error) {
 	opts = opts.withDefaults()
+	if dir == "" {
+		dir, opts.fs = "state", vfs.NewMem()
+	}
 	if err := makeDir(opts.fs, dir); err != nil {
 		return nil, fmt.Errorf("opening state in %s: %w", dir, err)
 	}
