@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,41 +17,6 @@ import (
 
 	"meshwork.dev/pkg/broker"
 )
-
-// cutter cuts connections right after a request of one API was written: the broker carries it out, and its answer
-// is lost.
-type cutter struct {
-	key  int16
-	left atomic.Int32
-}
-
-func (x *cutter) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	nc, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-	return &cutConn{Conn: nc, x: x}, err
-}
-
-type cutConn struct {
-	net.Conn
-	x   *cutter
-	cut atomic.Bool
-}
-
-func (c *cutConn) Write(p []byte) (int, error) {
-	hit := len(p) > 6 && int16(p[4])<<8|int16(p[5]) == c.x.key && c.x.left.Add(-1) >= 0
-	if hit {
-		c.cut.Store(true)
-	}
-	return c.Conn.Write(p)
-}
-
-func (c *cutConn) Read(p []byte) (int, error) {
-	if !c.cut.Load() {
-		return c.Conn.Read(p)
-	}
-	_, _ = c.Conn.Read(make([]byte, 1)) // the broker has carried it out
-	_ = c.Conn.Close()
-	return 0, io.ErrUnexpectedEOF
-}
 
 func TestProducerKeepsOrderThroughFaults(t *testing.T) {
 	b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(3, "out"))
