@@ -173,7 +173,7 @@ func (w *worker) quiet(r *running, now time.Time) bool {
 	}
 	rekeys := false
 	for _, in := range w.def.inputs {
-		rekeys = rekeys || in.via != ""
+		rekeys = rekeys || len(in.via) > 0
 	}
 	if !rekeys {
 		return true
@@ -204,7 +204,7 @@ func (w *worker) sourcesDrained() bool {
 	defer cancel()
 	var tps []kafka.TopicPartition
 	for _, in := range w.def.inputs {
-		if in.via == "" {
+		if len(in.via) == 0 {
 			continue
 		}
 		for p := range w.r.parts[in.info.Name] {

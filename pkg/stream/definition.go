@@ -110,11 +110,11 @@ type definition struct {
 type inputDef struct {
 	ref      TopicRef
 	info     *schemas.Info
-	fold     bool   // reactions consume it: it drives the event clock
-	via      string // set where a KeyBy stage consumes it: the topic it is re-keyed to
-	join     int    // index of the table it feeds, -1 for none
-	internal bool   // written by the product itself (re-keyed)
-	dlq      int    // index of its dead-letter output
+	fold     bool     // reactions consume it: it drives the event clock
+	via      []string // the topics that KeyBy stages re-key it to
+	join     int      // index of the table it feeds, -1 for none
+	internal bool     // written by the product itself (re-keyed)
+	dlq      int      // index of its dead-letter output
 	distinct bool
 }
 
@@ -242,9 +242,11 @@ func (d *definition) complete() {
 	windowed := d.spec.Window.kind != noWindow
 	distinct := false
 	fold := false
+	parts := d.out.Partitions
 	for _, in := range d.inputs {
 		distinct = distinct || in.distinct
 		fold = fold || in.fold
+		parts = max(parts, in.info.Partitions)
 	}
 	if !fold && d.err == nil {
 		d.fail("no reaction: use stream.On")
@@ -252,7 +254,7 @@ func (d *definition) complete() {
 	d.usesClock = windowed || distinct || len(d.timers) > 0
 	d.ownChangelog = !windowed
 	if d.usesClock {
-		d.side = d.rawOutput(outSide, &schemas.Info{Name: d.changelogName(), Kind: schemas.State, Partitions: d.out.Partitions, Cleanup: schemas.Compact, Owner: d.out.Owner})
+		d.side = d.rawOutput(outSide, &schemas.Info{Name: d.changelogName(), Kind: schemas.State, Partitions: parts, Cleanup: schemas.Compact, Owner: d.out.Owner})
 	}
 	if d.ownChangelog && d.out.Cleanup != schemas.Compact {
 		d.fail("the output %s must be compacted, because it is the changelog too", d.out.Name)

@@ -45,8 +45,8 @@ func Describe(d Definition) Description {
 		if in.join >= 0 {
 			di.Roles = append(di.Roles, "join")
 		}
-		if in.via != "" {
-			di.Roles = append(di.Roles, "rekey to "+in.via)
+		for _, via := range in.via {
+			di.Roles = append(di.Roles, "rekey to "+via)
 		}
 		out.Inputs = append(out.Inputs, di)
 	}

@@ -14,7 +14,31 @@ type mapHandler[A, K, E any] struct {
 	dec  *avro.Decoder[A]
 	fn   func(*KeyCtx, A, func(K, E)) error
 	emit func(K, E)
+	seen seen[A]
 	a    A
+}
+
+// seen remembers ids for Distinct; without an id function it remembers nothing.
+type seen[E any] struct {
+	id     func(E) string
+	topic  string
+	within int64
+}
+
+// repeated says whether the record's id has been seen, and remembers it.
+func (s *seen[E]) repeated(t *Task, r *kafka.Record, e E) bool {
+	if s.id == nil {
+		return false
+	}
+	t.kbuf = appendText(append(t.kbuf[:0], seenID), s.topic)
+	t.kbuf = appendText(t.kbuf, string(r.Key))
+	t.kbuf = append(t.kbuf, s.id(e)...)
+	if _, ok := t.get(t.kbuf); ok {
+		t.org.skip = true
+		return true
+	}
+	t.setDue(t.kbuf, r.Timestamp+s.within)
+	return false
 }
 
 func (h *mapHandler[A, K, E]) handle(r *kafka.Record) error {
@@ -24,6 +48,9 @@ func (h *mapHandler[A, K, E]) handle(r *kafka.Record) error {
 	}
 	if err := decode(h.dec, &h.a, r); err != nil {
 		return err
+	}
+	if h.seen.repeated(h.c.t, r, h.a) {
+		return nil
 	}
 	return h.fn(&h.c, h.a, h.emit)
 }
@@ -36,8 +63,7 @@ type onHandler[K, V, E any] struct {
 	fn     func(*Ctx[K, V], E) error
 	late   func(*Ctx[K, V], E) error
 	gone   func(*Ctx[K, V]) error
-	id     func(E) string
-	within int64
+	seen   seen[E]
 	e      E
 	isGone bool
 }
@@ -57,24 +83,10 @@ func (h *onHandler[K, V, E]) handle(r *kafka.Record) error {
 	if err := decode(h.dec, &h.e, r); err != nil {
 		return err
 	}
-	if h.id != nil && h.repeated(r) {
-		h.x.t.org.skip = true
+	if h.seen.repeated(h.x.t, r, h.e) {
 		return nil
 	}
 	return h.x.react(k, r.Timestamp, h)
-}
-
-// repeated says whether the record's id has been seen, and remembers it.
-func (h *onHandler[K, V, E]) repeated(r *kafka.Record) bool {
-	t := h.x.t
-	t.kbuf = appendText(append(t.kbuf[:0], seenID), h.topic.Info.Name)
-	t.kbuf = appendText(t.kbuf, string(r.Key))
-	t.kbuf = append(t.kbuf, h.id(h.e)...)
-	if _, ok := t.get(t.kbuf); ok {
-		return true
-	}
-	t.setDue(t.kbuf, r.Timestamp+h.within)
-	return false
 }
 
 func (h *onHandler[K, V, E]) call(c *Ctx[K, V]) error {

@@ -62,7 +62,7 @@ func On[K, V, E any](src Source[K, E], fn func(c *Ctx[K, V], e E) error) Reactio
 				}
 			}
 			if unique != nil {
-				h.id, h.within = unique.id, unique.within.Milliseconds()
+				h.seen = seen[E]{unique.id, topic.Info.Name, unique.within.Milliseconds()}
 			}
 			return h, nil
 		}})
@@ -81,7 +81,14 @@ func addMappings[K, V, E any](b *builder[K, V], keyed *Keyed[K, E]) {
 	}
 	for _, m := range keyed.maps {
 		in := b.def.input(m.ref)
-		in.via = via.Info.Name
+		in.via = append(in.via, via.Info.Name)
+		in.distinct = in.distinct || m.unique
+		if m.nested {
+			b.def.fail("From(%s): what KeyBy gives cannot be re-keyed again; publish it and make another product of it", in.info.Name)
+		}
+		if m.unique && m.within <= 0 {
+			b.def.fail("Distinct(%s): within must be positive", in.info.Name)
+		}
 		b.handlers = append(b.handlers, handlerDef[K, V]{topic: in.info.Name, new: func(x *exec[K, V]) (handler, error) {
 			return m.new(x.t, func(k K, e E) { emitTo(x.t, out, via, k, e) })
 		}})

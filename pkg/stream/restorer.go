@@ -232,6 +232,9 @@ func (res *restore) goals(ctx context.Context, earliest map[kafka.TopicPartition
 	for tp := range logs {
 		tps = append(tps, tp)
 	}
+	if len(tps) == 0 {
+		return res.joinGoals(map[kafka.TopicPartition]*goal{}, earliest), nil
+	}
 	// Up to the high watermark, not the last stable offset: what is below it and still open belongs to a transaction
 	// that is being ended, and must be waited for.
 	ends, err := w.r.cfg.Kafka.ListOffsets(ctx, tps, kafka.Latest, kafka.ReadUncommitted)
@@ -249,29 +252,37 @@ func (res *restore) goals(ctx context.Context, earliest map[kafka.TopicPartition
 		}
 	}
 	goals := map[kafka.TopicPartition]*goal{}
-	add := func(tp kafka.TopicPartition, g goal, start int64) {
-		p, ok := res.r.pos.Topics[tp.Topic]
-		if !ok {
-			p = place{ID: w.r.topicID[tp.Topic], Next: start}
-		}
-		g.from = max(p.Next, start)
-		p.Next = g.from
-		res.r.pos.Topics[tp.Topic] = p
-		if g.from < g.to {
-			goals[tp] = &g
-			res.total.Add(g.to - g.from)
-		}
-	}
 	for tp, out := range logs {
-		add(tp, goal{to: ends[tp], out: out}, starts[tp])
+		res.goal(goals, tp, goal{to: ends[tp], out: out}, starts[tp])
 	}
-	for i, in := range w.def.inputs {
+	return res.joinGoals(goals, earliest), nil
+}
+
+// joinGoals adds the joined topics.
+func (res *restore) joinGoals(goals map[kafka.TopicPartition]*goal, earliest map[kafka.TopicPartition]int64) map[kafka.TopicPartition]*goal {
+	for i, in := range res.w.def.inputs {
 		tp := kafka.TopicPartition{Topic: in.info.Name, Partition: res.p}
 		if at, ok := res.from[tp]; ok && in.join >= 0 {
-			add(tp, goal{to: at, out: -1, input: i}, earliest[tp])
+			res.goal(goals, tp, goal{to: at, out: -1, input: i}, earliest[tp])
 		}
 	}
-	return goals, nil
+	return goals
+}
+
+// goal adds a partition to be read from where the store has it, at least from
+// start.
+func (res *restore) goal(goals map[kafka.TopicPartition]*goal, tp kafka.TopicPartition, g goal, start int64) {
+	p, ok := res.r.pos.Topics[tp.Topic]
+	if !ok {
+		p = place{ID: res.w.r.topicID[tp.Topic], Next: start}
+	}
+	g.from = max(p.Next, start)
+	p.Next = g.from
+	res.r.pos.Topics[tp.Topic] = p
+	if g.from < g.to {
+		goals[tp] = &g
+		res.total.Add(g.to - g.from)
+	}
 }
 
 // unusable says why the store cannot be continued; empty if it can.

@@ -311,3 +311,40 @@ func TestDescribe(t *testing.T) {
 	require.True(t, strings.HasPrefix(d.Mermaid(), "flowchart LR\n"))
 	require.Equal(t, []string{w.s.Counts.Info.Name}, d.Changelog)
 }
+
+// TestSourcesMayHaveMorePartitions re-keys a topic that has more partitions
+// than the output, without repetitions.
+func TestSourcesMayHaveMorePartitions(t *testing.T) {
+	w := newWorld(t)
+	wide := sample.NewIn("wide", 3, 9)
+	require.NoError(t, w.client().CreateTopics(t.Context(), TopicSpec(&wide.Others.Info, 1)))
+	def := Define(wide.Counts, Spec{}, On(KeyBy(wide.Via, From(Distinct(wide.Others, func(h sample.Hit) string { return h.ID }, time.Hour),
+		func(_ *KeyCtx, h sample.Hit, emit func(string, sample.Hit)) error {
+			emit("all", h)
+			return nil
+		})), addTo))
+	dir := t.TempDir()
+	for round := range 3 {
+		n := w.start(dir, []Definition{def}, func(c *Config) { c.IdleAfter = time.Hour })
+		for i := range 40 {
+			send(w, wide.Others, past, sample.Hit{Key: fmt.Sprint("k", i), ID: fmt.Sprint("id", i), N: 1})
+		}
+		require.Eventually(t, func() bool {
+			read := int64(0)
+			for _, in := range n.Status()[0].Inputs {
+				if in.Topic == wide.Others.Info.Name {
+					read += in.Next
+				}
+			}
+			return read >= int64(40*(round+1))
+		}, 10*time.Second, 10*time.Millisecond)
+		n.stop(t)
+		if round == 1 {
+			dir = t.TempDir() // the ids seen are in the side changelog
+		}
+	}
+	n := w.start(dir, []Definition{def})
+	n.caughtUp(t)
+	n.stop(t)
+	require.Equal(t, sample.Count{Key: "all", Hits: 40, Sum: 40}, table(w, wide.Counts)["all"])
+}

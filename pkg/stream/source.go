@@ -37,21 +37,35 @@ func KeyBy[K, E any](via *schemas.Topic[K, E], maps ...Mapping[K, E]) *Keyed[K, 
 
 // Mapping is one way into a re-keyed topic; see [From].
 type Mapping[K, E any] struct {
-	ref TopicRef
-	new func(t *Task, emit func(K, E)) (handler, error)
+	ref    TopicRef
+	nested bool // the source is itself re-keyed
+	unique bool
+	within time.Duration
+	new    func(t *Task, emit func(K, E)) (handler, error)
 }
 
 // From maps the records of a topic for [KeyBy]. fn calls emit for every record
-// it wants to send on, any number of times.
+// it wants to send on, any number of times. The topic may be wrapped by
+// [Distinct]; what KeyBy gives cannot be re-keyed again within one product.
 func From[KA, A, K, E any](topic Source[KA, A], fn func(c *KeyCtx, a A, emit func(K, E)) error) Mapping[K, E] {
 	src := topic.SourceTopic()
-	return Mapping[K, E]{ref: src, new: func(t *Task, emit func(K, E)) (handler, error) {
+	keyed, unique := flatten(topic)
+	m := Mapping[K, E]{ref: src, nested: keyed != nil, unique: unique != nil}
+	if unique != nil {
+		m.within = unique.within
+	}
+	m.new = func(t *Task, emit func(K, E)) (handler, error) {
 		dec, err := decoderOf(t, src)
 		if err != nil {
 			return nil, err
 		}
-		return &mapHandler[A, K, E]{c: KeyCtx{t: t}, dec: dec, fn: fn, emit: emit}, nil
-	}}
+		h := &mapHandler[A, K, E]{c: KeyCtx{t: t}, dec: dec, fn: fn, emit: emit}
+		if unique != nil {
+			h.seen = seen[A]{unique.id, src.Info.Name, unique.within.Milliseconds()}
+		}
+		return h, nil
+	}
+	return m
 }
 
 // Unique is a source without repetitions; see [Distinct].

@@ -91,6 +91,7 @@ type current struct {
 type taskInput struct {
 	handlers []handler
 	source   uint64
+	drives   bool // its records move event time
 }
 
 type taskOutput struct {
@@ -143,8 +144,13 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 		joins: make([]taskTable, len(def.joins)), lookups: make([]taskTable, len(def.lookups)),
 		counts: make([]Counts, len(def.inputs)), sealedCounts: make([]Counts, len(def.inputs)),
 	}
+	reacts := false // whether there is anything to react to in this partition, or only to re-key
+	for _, in := range def.inputs {
+		reacts = reacts || in.fold && int(t.p) < cfg.Partitions(in.info.Name)
+	}
 	for i, in := range def.inputs {
 		t.inputs[i].source = event.Source(in.info.Name)
+		t.inputs[i].drives = def.usesClock && (in.fold || !reacts)
 	}
 	for i, o := range def.outputs {
 		t.outs[i].partitions = max(cfg.Partitions(o.info.Name), 1)
@@ -183,7 +189,7 @@ func timerSource(product, key string) uint64 { return event.Source(product + "\x
 // the product; every other failure has been dealt with by its policy.
 func (t *Task) Process(input int, r *kafka.Record, sink Sink) (Outcome, error) {
 	in := t.def.inputs[input]
-	if in.fold && t.def.usesClock && r.Timestamp > t.clock {
+	if t.inputs[input].drives && r.Timestamp > t.clock {
 		if t.event.next() <= r.Timestamp {
 			if out, err := t.fire(r.Timestamp, math.MinInt64, fireAtOnce, sink); out != Done || err != nil {
 				return out, err
