@@ -3,10 +3,13 @@ package service
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meshwork.dev/pkg/event"
 )
@@ -45,3 +48,17 @@ func Instance(stateDir, given string) (string, error) {
 	}
 	return id, nil
 }
+
+// lockState takes the state folder for this process, until the lock is closed
+// or the process ends in whatever way. Two processes on one folder would have
+// one identity and push each other out of their groups.
+func lockState(stateDir string) (io.Closer, error) {
+	lock, err := vfs.Default.Lock(filepath.Join(stateDir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("the state folder %s is held by another process (%w): stop it, or choose another with --state-dir: %w", stateDir, err, ErrStateInUse)
+	}
+	return lock, nil
+}
+
+// ErrStateInUse is returned when another process has the state folder.
+var ErrStateInUse = errors.New("one process per folder")

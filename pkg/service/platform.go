@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -30,6 +31,7 @@ type Platform struct {
 
 	engine *engine
 	stops  []namedStop
+	lock   io.Closer // of the state folder
 }
 
 type namedStop struct {
@@ -43,8 +45,8 @@ const readyWait = 10 * time.Second
 
 // Open checks the configuration, makes the clients and opens the HTTP address.
 // It does not wait for Kafka: Run does.
-func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (*Platform, error) {
-	if err := cfg.Validate(); err != nil {
+func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (p *Platform, err error) {
+	if err = cfg.Validate(); err != nil {
 		return nil, err
 	}
 	id, err := Instance(cfg.StateDir, cfg.InstanceID)
@@ -52,7 +54,16 @@ func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (*Platf
 		return nil, err
 	}
 	cfg.InstanceID = id
-	p := &Platform{Config: cfg, Log: log, Gatherer: prometheus.NewRegistry(), Health: telemetry.NewHealth()}
+	lock, err := lockState(cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	p = &Platform{Config: cfg, Log: log, lock: lock, Gatherer: prometheus.NewRegistry(), Health: telemetry.NewHealth()}
 	p.Gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.Metrics = telemetry.NewMetrics(p.Gatherer)
 	p.Health.Wait("start", "starting")
@@ -188,5 +199,5 @@ func (p *Platform) Close(ctx context.Context) error {
 		}
 	}
 	p.Kafka.Close()
-	return err
+	return errors.Join(err, p.lock.Close())
 }

@@ -129,3 +129,19 @@ func TestProbesAnswerFromHealth(t *testing.T) {
 	require.Equal(t, service.ExitOK, status)
 	require.NoError(t, s.Stop(ctx))
 }
+
+func TestStateFolderIsForOneProcess(t *testing.T) {
+	cfg := service.Config{
+		Kafka: service.KafkaConfig{Brokers: []string{"127.0.0.1:1"}}, Registry: service.RegistryConfig{URLs: []string{"http://127.0.0.1:1"}},
+		StateDir: t.TempDir(), HTTPListen: "127.0.0.1:0", CommitInterval: time.Second, ShutdownTimeout: time.Second,
+	}
+	p, err := service.Open(t.Context(), "testing", cfg, zap.NewNop())
+	require.NoError(t, err)
+	_, err = service.Open(t.Context(), "testing", cfg, zap.NewNop())
+	require.ErrorIs(t, err, service.ErrStateInUse)
+	require.ErrorContains(t, err, "choose another with --state-dir")
+	require.NoError(t, p.Close(t.Context()))
+	p, err = service.Open(t.Context(), "testing", cfg, zap.NewNop())
+	require.NoError(t, err, "given back")
+	require.NoError(t, p.Close(t.Context()))
+}

@@ -125,7 +125,7 @@ func status(err error) int {
 		return exitUsage
 	case errors.As(err, &nf), errors.Is(err, kafka.ErrUnknownTopic), errors.Is(err, kafka.ErrUnknownGroup), registryNotFound(err):
 		return exitNotFound
-	case errors.As(err, &lock), errors.As(err, &listen), errors.Is(err, service.ErrInUse), errors.Is(err, kafka.ErrGroupBusy):
+	case errors.As(err, &lock), errors.As(err, &listen), errors.Is(err, service.ErrInUse), errors.Is(err, service.ErrStateInUse), errors.Is(err, kafka.ErrGroupBusy):
 		return exitInUse
 	case errors.Is(err, kafka.ErrUnreachable), errors.Is(err, registry.ErrUnavailable):
 		return exitUnreachable

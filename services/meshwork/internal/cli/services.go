@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"slices"
 	"strings"
 
@@ -10,14 +9,28 @@ import (
 	"meshwork.dev/services/product"
 )
 
-// services are the domain services of the mesh.
-func services() []service.Definition {
-	return []service.Definition{orderprocessing.Service(os.Getenv), product.Service()}
+// services are the domain services of the mesh. getenv gives the environment
+// variables that set their rules.
+func services(getenv func(string) string) []service.Definition {
+	return []service.Definition{orderprocessing.Service(getenv), product.Service()}
+}
+
+// quickly shortens the life of orders, where the environment does not say
+// otherwise: who watches a generated shop does not want to wait a day for an
+// order to complete.
+func quickly(getenv func(string) string) func(string) string {
+	quick := map[string]string{orderprocessing.EnvScheduleAfter: "2s", orderprocessing.EnvCompleteAfter: "5s"}
+	return func(name string) string {
+		if v := getenv(name); v != "" {
+			return v
+		}
+		return quick[name]
+	}
 }
 
 // pick returns the services of those names, all when there are none.
-func pick(names []string) ([]service.Definition, error) {
-	all := services()
+func pick(names []string, getenv func(string) string) ([]service.Definition, error) {
+	all := services(getenv)
 	if len(names) == 0 {
 		return all, nil
 	}

@@ -47,16 +47,18 @@ type upCmd struct {
 	Seed  uint64  `default:"1" help:"Seed of the generator: the same seed, the same shop."`
 	Idle  bool    `help:"Neither replay nor generate: only run."`
 
-	Summary        time.Duration     `default:"5s" help:"Time between two summaries; 0: none."`
-	CommitInterval time.Duration     `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions."`
-	Profile        string            `placeholder:"FILE" help:"Write a CPU profile of the run, for go tool pprof."`
-	Log            service.LogConfig `embed:"" prefix:"log-" envprefix:"MESHWORK_LOG_"`
+	Summary        time.Duration `default:"5s" help:"Time between two summaries; 0: none."`
+	CommitInterval time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions."`
+	Profile        string        `placeholder:"FILE" help:"Write a CPU profile of the run, for go tool pprof."`
+	LogLevel       string        `name:"log-level" env:"MESHWORK_LOG_LEVEL" default:"warn" help:"debug, info, warn or error; what goes on is in the summaries."`
+	LogFormat      string        `name:"log-format" env:"MESHWORK_LOG_FORMAT" default:"auto" help:"json, console, or auto: console on a terminal."`
 }
 
 // Help is the long help of the command.
 func (upCmd) Help() string {
 	return `Ctrl-C stops in order; the next run resumes. A replay may be interrupted and run again: every order carries its
 invoice number and every line its row number as identity, so what has arrived is recognised and nothing is counted twice.
+Generated orders complete after seconds; replayed ones by the rules of the order service (MESHWORK_ORDERS_...).
 With --kafka and --registry nothing is embedded, and other instances may run beside this one.`
 }
 
@@ -81,7 +83,11 @@ const stopTimeout = 45 * time.Second
 // Run runs the mesh.
 func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	u := &up{cmd: c, app: a}
-	if u.services, err = pick(c.Only); err != nil {
+	getenv := a.getenv
+	if c.Replay == "" && !c.Idle {
+		getenv = quickly(getenv)
+	}
+	if u.services, err = pick(c.Only, getenv); err != nil {
 		return err
 	}
 	if c.Exit && c.Replay == "" && c.Count == 0 {
@@ -93,7 +99,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	if _, err := parseSpeed(c.Speed); err != nil {
 		return err
 	}
-	if u.log, err = telemetry.NewLogger(telemetry.LogConfig{Level: c.Log.Level, Format: c.Log.Format, Out: a.err}); err != nil {
+	if u.log, err = telemetry.NewLogger(telemetry.LogConfig{Level: c.LogLevel, Format: c.LogFormat, Out: a.err}); err != nil {
 		return &usage{err.Error()}
 	}
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
@@ -122,7 +128,13 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := u.start(ctx); err != nil {
 		return err
 	}
-	return u.run(ctx)
+	if err := u.run(ctx); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		fmt.Fprintln(a.err, "stopping: what was processed is committed, the next run resumes here")
+	}
+	return nil
 }
 
 // start brings up broker, registry and platform.
@@ -131,12 +143,12 @@ func (u *up) start(ctx context.Context) (err error) {
 	cfg := service.Config{
 		Kafka:      service.KafkaConfig{Brokers: c.Kafka, KafkaSecurity: c.Security},
 		Registry:   service.RegistryConfig{URLs: c.Registry, RegistryAuth: c.RegistryAuth},
-		Log:        c.Log,
+		Log:        service.LogConfig{Level: c.LogLevel, Format: c.LogFormat},
 		StateDir:   filepath.Join(c.DataDir, "state"),
 		HTTPListen: c.HTTPListen, CommitInterval: c.CommitInterval, Compression: "lz4", CreateTopics: true, ShutdownTimeout: stopTimeout,
 	}
 	if len(c.Kafka) == 0 {
-		u.broker, err = broker.Start(ctx, broker.Config{Dir: filepath.Join(c.DataDir, "kafka"), Listen: c.KafkaListen, Log: u.log.Named("broker")})
+		u.broker, err = broker.Start(ctx, broker.Config{Dir: filepath.Join(c.DataDir, "kafka"), Listen: c.KafkaListen, Log: u.brokerLog()})
 		if err != nil {
 			return fmt.Errorf("%w; choose other addresses with --kafka-listen, another folder with --data-dir", err)
 		}
@@ -163,6 +175,16 @@ func (u *up) start(ctx context.Context) (err error) {
 	mux.HandleFunc("GET /debug/pprof/profile", httppprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", httppprof.Trace)
 	return nil
+}
+
+// brokerLog leaves out the embedded broker's warnings, which are about its own
+// pace, unless everything is asked for.
+func (u *up) brokerLog() *zap.Logger {
+	log := u.log.Named("broker")
+	if u.cmd.LogLevel == "debug" {
+		return log
+	}
+	return log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))
 }
 
 // run runs services, feed and summary until one of them ends the run.
