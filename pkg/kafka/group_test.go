@@ -203,3 +203,38 @@ func TestGroupNoticesNewPartitions(t *testing.T) {
 		kafkatest.Settle(t, 5, m)
 	}
 }
+
+// The broker goes away and comes back: the members go on, or join again, without failing.
+func TestGroupOutlivesBrokerRestarts(t *testing.T) {
+	for _, classic := range []bool{true, false} {
+		cfg := broker.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"}
+		broker.WithTopics(4, "in")(&cfg)
+		b, err := broker.Start(t.Context(), cfg)
+		require.NoError(t, err)
+		cfg.Listen = b.Addr()
+		group := kafka.GroupConfig{ID: "g", Topics: []string{"in"}, Classic: classic, SessionTimeout: 6 * time.Second}
+		m1 := kafkatest.Join(t, newClient(t, b), group)
+		m2 := kafkatest.Join(t, newClient(t, b), group)
+		kafkatest.Settle(t, 4, m1, m2)
+		for range 2 {
+			require.NoError(t, b.Close())
+			require.Never(t, func() bool { return m1.Failure() != nil }, 300*time.Millisecond, 50*time.Millisecond)
+			b, err = broker.Start(t.Context(), cfg)
+			require.NoError(t, err)
+			require.Never(t, func() bool { return m1.Failure() != nil }, time.Second, 50*time.Millisecond)
+			kafkatest.Settle(t, 4, m1, m2)
+		}
+		p, err := newClient(t, b).NewTxnProducer(t.Context(), kafka.TxnConfig{ID: "tx"})
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			tx := p.NewTxn()
+			tx.Offset(m1.Meta(), m1.Owned()[0], 1)
+			return p.Commit(t.Context(), tx) == nil
+		}, 10*time.Second, 50*time.Millisecond)
+		t.Log(m1.History(), m2.History())
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		require.NoError(t, errors.Join(m1.Leave(ctx), m2.Leave(ctx)))
+		cancel()
+		require.NoError(t, b.Close())
+	}
+}
