@@ -1,0 +1,217 @@
+package stream
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/state"
+	"meshwork.dev/pkg/stream/internal/sample"
+)
+
+// published is one record as a task gave it to its sink.
+type published struct {
+	out   int
+	part  int32
+	ts    int64
+	key   string
+	value []byte
+	head  string
+}
+
+// logs is a sink that keeps everything.
+type logs struct{ recs []published }
+
+func (l *logs) Append(out int, partition int32, ts int64, key, value, headers []byte, _ int) {
+	l.recs = append(l.recs, published{out, partition, ts, string(key), slices.Clone(value), string(headers)})
+}
+
+// of leaves out what may differ between schedules: the changelog, which has one
+// record per key and transaction, and when a dead letter was written.
+func (l *logs) of(def *definition) (all []published) {
+	for _, r := range l.recs {
+		if def.outputs[r.out].kind == outDead {
+			r.ts = 0
+		}
+		if r.out != def.side {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// process is a task with its store, as a process would have them.
+type process struct {
+	t     require.TestingT
+	def   Definition
+	s     *sample.Topics
+	store state.Store
+	task  *Task
+	now   time.Time
+}
+
+func (p *process) open() {
+	var err error
+	p.task, err = NewTask(p.def, TaskConfig{
+		Store: p.store, Schemas: &registryFake{text: []string{p.s.Hits.Info.Schema}}, SchemaID: func(string) int32 { return 2 },
+		Partitions: func(string) int { return 1 }, View: func(string) View { return nil }, Now: func() time.Time { return p.now },
+	})
+	require.NoError(p.t, err)
+}
+
+func (p *process) fresh() {
+	var err error
+	p.store, err = state.OpenMemory("", state.Options{})
+	require.NoError(p.t, err)
+	p.open()
+}
+
+func (p *process) process(r *kafka.Record, sink Sink) {
+	for {
+		out, err := p.task.Process(0, r, sink)
+		require.NoError(p.t, err)
+		if out == Done {
+			return
+		}
+		p.now = p.now.Add(time.Hour)
+	}
+}
+
+func (p *process) advance(to time.Time, sink Sink) {
+	p.now = to
+	for {
+		out, err := p.task.Advance(to, to, sink)
+		require.NoError(p.t, err)
+		if out == Done {
+			return
+		}
+		p.now = p.now.Add(time.Hour)
+	}
+}
+
+// restore takes the whole changelog over, as from an old position.
+func (p *process) restore(from *logs) {
+	for _, r := range from.recs {
+		require.NoError(p.t, p.task.Restore(r.out, []byte(r.key), r.value))
+	}
+	require.NoError(p.t, p.task.Restored())
+}
+
+// TestAnyScheduleGivesTheSameRecords processes records in transactions of any
+// size, pipelined, with commits, aborts, crashes before and after the state was
+// applied, and lost stores; what is committed must be, byte for byte and with
+// the same identities, what a run without trouble publishes.
+func TestAnyScheduleGivesTheSameRecords(t *testing.T) {
+	s := sample.New(1, 1)
+	plain := Define(s.Counts, Spec{OnError: Retry(1, time.Millisecond).ThenDeadLetter(), Emits: []TopicRef{s.Alerts}},
+		On(Distinct(s.Hits, func(h sample.Hit) string { return h.ID }, 3*time.Hour), func(c *Ctx[string, sample.Count], h sample.Hit) error {
+			switch {
+			case h.N == 0:
+				c.Delete()
+				c.CancelTimer("quiet")
+				return nil
+			case h.N == 1:
+				Emit(c, s.Alerts, c.Key, h)
+				return fmt.Errorf("one")
+			case h.N > 5:
+				Emit(c, s.Alerts, c.Key, sample.Hit{Key: c.Key, ID: c.ID(), N: h.N})
+			}
+			c.Timer("quiet", c.Time().Add(time.Duration(h.N)*time.Hour))
+			return addTo(c, h)
+		}), OnTimer("quiet", func(c *Ctx[string, sample.Count], at time.Time) error {
+			c.State.Note += at.Format("2T15 ")
+			if c.State.Hits%2 == 0 {
+				c.Timer("quiet", at.Add(5*time.Hour))
+				c.State.Hits++
+			}
+			return nil
+		}))
+	windows := Define(s.Counts, Spec{Window: Session(2 * time.Hour).Grace(time.Hour)}, On(s.Hits, addTo),
+		OnMerge(func(c *Ctx[string, sample.Count], later sample.Count) error {
+			c.State.Hits += later.Hits
+			c.State.Sum += later.Sum
+			return nil
+		}))
+	closing := Define(s.Counts, Spec{Window: Tumbling(4 * time.Hour), Emit: OnClose}, On(s.Hits, addTo))
+	for name, def := range map[string]Definition{"timers": plain, "sessions": windows, "closing": closing} {
+		t.Run(name, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { anySchedule(t, s, def) }) })
+	}
+}
+
+func anySchedule(t *rapid.T, s *sample.Topics, def Definition) {
+	n := rapid.IntRange(1, 40).Draw(t, "records")
+	recs := make([]kafka.Record, n)
+	at := past
+	for i := range recs {
+		at = at.Add(time.Duration(rapid.IntRange(-60, 120).Draw(t, "minutes")) * time.Minute)
+		h := sample.Hit{Key: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"), ID: fmt.Sprint(rapid.IntRange(0, 30).Draw(t, "id")), N: rapid.Int64Range(0, 8).Draw(t, "n")}
+		recs[i] = kafka.Record{Offset: int64(i), Timestamp: at.UnixMilli(), Key: []byte(h.Key), Value: sample.AppendHit(avro.AppendHeader(nil, 1), &h)}
+	}
+	end := at.Add(1000 * time.Hour)
+
+	want := &logs{}
+	calm := &process{t: t, def: def, s: s, now: past}
+	calm.fresh()
+	for i := range recs {
+		calm.process(&recs[i], want)
+	}
+	calm.advance(end, want)
+	require.NoError(t, calm.task.Seal(want))
+
+	got := &logs{}
+	rough := &process{t: t, def: def, s: s, now: past}
+	rough.fresh()
+	committed := 0
+	for committed < n {
+		first, second := &logs{}, &logs{}
+		next := committed
+		take := func(into *logs) {
+			for range rapid.IntRange(1, 10).Draw(t, "size") {
+				if next < n {
+					rough.process(&recs[next], into)
+					next++
+				}
+			}
+		}
+		take(first)
+		require.NoError(t, rough.task.Seal(first))
+		after := next
+		if rapid.Bool().Draw(t, "pipelined") {
+			take(second)
+		}
+		switch rapid.SampledFrom([]string{"commit", "commit", "abort", "crash before", "crash after", "lost store"}).Draw(t, "outcome") {
+		case "commit":
+			got.recs, committed = append(got.recs, first.recs...), after
+			_, err := rough.task.Committed([]byte{1})
+			require.NoError(t, err)
+			if next > after { // the second one goes through too
+				require.NoError(t, rough.task.Seal(second))
+				got.recs, committed = append(got.recs, second.recs...), next
+				_, err := rough.task.Committed([]byte{1})
+				require.NoError(t, err)
+			}
+		case "abort":
+			rough.task.Rollback()
+		case "crash before": // nothing committed, the store is as it was
+			rough.open()
+			rough.restore(got)
+		case "crash after": // committed, and the store does not know
+			got.recs, committed = append(got.recs, first.recs...), after
+			rough.open()
+			rough.restore(got)
+		case "lost store":
+			got.recs, committed = append(got.recs, first.recs...), after
+			rough.fresh()
+			rough.restore(got)
+		}
+	}
+	rough.advance(end, got)
+	require.NoError(t, rough.task.Seal(got))
+	require.Equal(t, want.of(def.definition()), got.of(def.definition()))
+}
