@@ -44,7 +44,7 @@ func kafkaOf(t *testing.T, version string) *realkafka.Broker {
 	if b := brokers.of[version]; b != nil {
 		return b
 	}
-	b, err := realkafka.Start(t.Context(), version, realkafka.Options{HeapMB: 768})
+	b, err := realkafka.Start(t.Context(), version, realkafka.Options{HeapMB: 768, Say: t.Logf})
 	require.NoError(t, err)
 	t.Logf("Apache Kafka %s (%s) at %s", b.Version, b.From, b.Addr)
 	brokers.of[version] = b

@@ -15,7 +15,7 @@ import (
 func startRegistry(t *testing.T, b *realkafka.Broker) string {
 	t.Helper()
 	addr := freeAddr(t)
-	startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka-brokers", b.Addr, "--listen", addr)
+	startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka", b.Addr, "--listen", addr)
 	url := "http://" + addr
 	untilOK(t, time.Minute, url+"/subjects")
 	return url
@@ -45,12 +45,12 @@ func TestYearOfOrdersThroughKills(t *testing.T) {
 	onEveryKafka(t, func(t *testing.T, b *realkafka.Broker) {
 		registryAddr := freeAddr(t)
 		registry := "http://" + registryAddr
-		reg := startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka-brokers", b.Addr, "--listen", registryAddr)
+		reg := startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka", b.Addr, "--listen", registryAddr)
 		untilOK(t, time.Minute, registry+"/subjects")
 		orders := startService(t, "orderprocessing", "orderprocessing", b, registry)
 		product := startService(t, "product", "product", b, registry)
 
-		replay := startProgram(t, "replay", "meshwork", "replay", retail, "--kafka-brokers", b.Addr, "--registry-url", registry)
+		replay := startProgram(t, "replay", "meshwork", "replay", retail, "--kafka", b.Addr, "--registry", registry)
 		at := func(n int64) {
 			until(t, 2*time.Minute, "orders in the order state topic", func() (bool, string) {
 				return endOffsets(t, b.Addr, "pub.ecomm.orderproc.order.state.v1", n)

@@ -49,7 +49,7 @@ func TestReadmeSnippets(t *testing.T) {
 
 	t.Run("meshwork consume", func(t *testing.T) {
 		out := output(t, time.Minute, command(t, "meshwork"), "consume", "product-sales", "-n", "5",
-			"--kafka-brokers", broker, "--registry-url", url)
+			"--kafka", broker, "--registry", url)
 		require.Len(t, strings.Split(strings.TrimSpace(out), "\n"), 5)
 		require.Contains(t, out, `"productId"`)
 	})

@@ -23,6 +23,14 @@ type Options struct {
 	HeapMB int
 	// Log receives the broker's own log; discarded where nil.
 	Log io.Writer
+	// Say receives remarks about how the broker is started; discarded where nil.
+	Say func(format string, args ...any)
+}
+
+func (o Options) say(format string, args ...any) {
+	if o.Say != nil {
+		o.Say(format, args...)
+	}
 }
 
 // Broker is a running Apache Kafka.
@@ -52,8 +60,14 @@ func Start(ctx context.Context, version string, o Options) (*Broker, error) {
 	var b *Broker
 	var err error
 	switch from := os.Getenv("MESHWORK_KAFKA_FROM"); {
-	case from == "docker" || from == "" && dockerAnswers(ctx):
+	case from == "docker":
 		b, err = startContainer(ctx, version, o)
+	case from == "" && dockerAnswers(ctx):
+		b, err = startContainer(ctx, version, o)
+		if err != nil && jvmPossible() { // an engine without access to images
+			o.say("no container, a local JVM instead: %v", err)
+			b, err = startJVM(ctx, version, o)
+		}
 	case from == "jvm" || from == "" && jvmPossible():
 		b, err = startJVM(ctx, version, o)
 	case from != "":
