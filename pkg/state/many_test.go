@@ -1,9 +1,9 @@
 package state
 
 import (
-	"fmt"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,7 +21,7 @@ func TestHundredStores(t *testing.T) {
 		var all []Store
 		begin := time.Now()
 		for i := range stores {
-			s, err := open(filepath.Join(dir, fmt.Sprint(i)), Options{Cache: cache})
+			s, err := open(filepath.Join(dir, strconv.Itoa(i)), Options{Cache: cache})
 			require.NoError(t, err)
 			all = append(all, s)
 		}
