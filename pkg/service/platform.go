@@ -46,7 +46,7 @@ const readyWait = 10 * time.Second
 // Open checks the configuration, makes the clients and opens the HTTP address.
 // It does not wait for Kafka: Run does.
 func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (p *Platform, err error) {
-	if err = cfg.Validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	id, err := Instance(cfg.StateDir, cfg.InstanceID)
