@@ -106,10 +106,10 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 		return fmt.Errorf("creating the data folder: %w", err)
 	}
 	// Broker, registry and services share one heap of small live data and many
-	// short-lived buffers: collecting at half the usual growth keeps the process
+	// short-lived buffers: collecting at less than half the usual growth keeps the process
 	// small for a few percent of processor time. GOGC decides where it is set.
 	if a.getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(50))
+		defer debug.SetGCPercent(debug.SetGCPercent(40))
 	}
 	ctx, stopSignals := service.WithSignals(ctx, u.log)
 	defer stopSignals()
