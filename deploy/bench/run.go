@@ -76,7 +76,7 @@ func (s *suite) onKafka(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer b.Stop() //nolint:errcheck // the run is over
+	defer b.Stop() //nolint:errcheck,contextcheck // the run is over; stopping has its own time
 	fmt.Fprintf(s.out, "Apache Kafka %s (%s)\n", b.Version, b.From)
 	s.brokers = b.Addr
 	return s.count(ctx)

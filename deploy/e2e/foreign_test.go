@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,7 @@ func python(t *testing.T) string {
 	want, err := os.ReadFile("clients/python/requirements.txt")
 	require.NoError(t, err)
 	stamp := filepath.Join(env, "installed.txt")
-	if have, err := os.ReadFile(stamp); err == nil && string(have) == string(want) {
+	if have, err := os.ReadFile(stamp); err == nil && bytes.Equal(have, want) {
 		return exe
 	}
 	output(t, 5*time.Minute, "python3", "-m", "venv", env)

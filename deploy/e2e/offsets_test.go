@@ -1,7 +1,7 @@
 package e2e
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -33,7 +33,7 @@ func endOffsets(t *testing.T, broker, topic string, n int64) (enough bool, seen 
 	for _, e := range ends {
 		sum += e
 	}
-	return sum >= n, fmt.Sprint(sum)
+	return sum >= n, strconv.FormatInt(sum, 10)
 }
 
 // settled waits until the topics have not grown for longer than any idle time of the engine.
@@ -44,10 +44,12 @@ func settled(t *testing.T, broker string, topics ...string) {
 	since := time.Now()
 	until(t, 4*time.Minute, "the topics to stand still", func() (bool, string) {
 		now := ""
+		var nowSb47 strings.Builder
 		for _, topic := range topics {
 			_, seen := endOffsets(t, broker, topic, 0)
-			now += topic + " " + seen + "; "
+			nowSb47.WriteString(topic + " " + seen + "; ")
 		}
+		now += nowSb47.String()
 		if now != last {
 			last, since = now, time.Now()
 		}

@@ -131,6 +131,6 @@ func untilOK(t *testing.T, within time.Duration, url string) {
 			return false, err.Error()
 		}
 		defer res.Body.Close()
-		return res.StatusCode == http.StatusOK, fmt.Sprint(res.Status)
+		return res.StatusCode == http.StatusOK, res.Status
 	})
 }

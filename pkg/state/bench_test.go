@@ -1,8 +1,8 @@
 package state
 
 import (
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -178,7 +178,7 @@ func benchStore(b *testing.B, open opener, dir string) Store {
 // BenchmarkApply is the cost of a commit by the size of its batch.
 func BenchmarkApply(b *testing.B) {
 	for _, size := range []int{1, 10, 100} {
-		b.Run(fmt.Sprintf("%d", size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			s := benchStore(b, OpenMemory, b.TempDir())
 			var batch Batch
 			for i := range size {

@@ -15,7 +15,7 @@ type compaction struct {
 
 // passed reports whether a record freed at r must not be linked.
 func (c *compaction) passed(r ref) bool {
-	return uint32(r>>chunkShift) == c.chunk && (c.moving || uint32(r&(chunkWords-1)) < c.at)
+	return r>>chunkShift == ref(c.chunk) && (c.moving || r&(chunkWords-1) < ref(c.at))
 }
 
 // slack is how many bytes of free records are tolerated before chunks are

@@ -163,7 +163,8 @@ func TestMemoryOnFullDisk(t *testing.T) {
 		opts.now = func() time.Time { return now }
 		opened, err := OpenMemory("state", opts)
 		require.NoError(t, err)
-		s := opened.(*memory)
+		s, ok := opened.(*memory)
+		require.True(t, ok)
 		settle := func() { // a publication runs beside us: wait, so that every run is the same
 			if s.journal.publication != nil {
 				s.journal.settle(<-s.journal.publication)

@@ -168,8 +168,7 @@ func (d *disk) readMeta() error {
 	if err != nil {
 		return readError(err)
 	}
-	err = d.parseMeta(value)
-	if err = errors.Join(err, closer.Close()); err != nil {
+	if err := errors.Join(d.parseMeta(value), closer.Close()); err != nil {
 		return err
 	}
 	if err := d.chain.verify(d.db); err != nil {

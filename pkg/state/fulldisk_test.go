@@ -2,7 +2,6 @@ package state
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -27,7 +26,7 @@ func TestStoresWithoutDirectory(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, r.last(), n)
 			require.NoError(t, s.Sync())
-			defer func() { require.NoError(t, s.Close()) }()
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
 		}
 	})
 }
@@ -75,6 +74,6 @@ func TestRealFullDisk(t *testing.T) {
 	require.NoError(t, err)
 	n, err = r.verify(s)
 	require.NoError(t, err)
-	require.Equal(t, r.last(), n, fmt.Sprintf("%+v", s.Stats()))
+	require.Equal(t, r.last(), n, "%+v", s.Stats())
 	require.NoError(t, s.Close())
 }

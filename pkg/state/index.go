@@ -71,7 +71,7 @@ func (x *index) segmentOf(hash uint64) uint32 { return x.dir[hash>>(64-x.depth)]
 
 func (x *index) slots(id uint32) *slots {
 	b := x.groups[id/groupSize][id%groupSize*segmentSlots*8:]
-	return (*slots)(unsafe.Pointer(unsafe.SliceData(b)))
+	return (*slots)(unsafe.Pointer(unsafe.SliceData(b))) //nolint:gosec // b is as long as a segment and outlives it
 }
 
 // find returns the slot of key, or nil. The slot is valid until the next insert.

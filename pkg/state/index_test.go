@@ -92,7 +92,8 @@ func checkArena(t *testing.T, m *memory) {
 	t.Helper()
 	a := m.arena
 	linked := map[ref]bool{}
-	for c, head := range a.heads {
+	for c := range a.heads {
+		head := a.heads[c]
 		prev := ref(0)
 		for r := head; r != 0; r = getRef(a.at(r)[2:]) {
 			words := binary.LittleEndian.Uint16(a.at(r))

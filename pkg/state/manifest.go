@@ -68,7 +68,7 @@ func decodeManifest(data []byte) (manifest, error) {
 		return m, fmt.Errorf("%w: manifest is not whole", ErrCorrupt)
 	}
 	want, err := strconv.ParseUint(string(sum[:8]), 16, 32)
-	if err != nil || crc32.Checksum(data[:len(line)+1], castagnoli) != uint32(want) {
+	if err != nil || uint64(crc32.Checksum(data[:len(line)+1], castagnoli)) != want {
 		return m, fmt.Errorf("%w: manifest has a wrong checksum", ErrCorrupt)
 	}
 	if err := json.Unmarshal(line, &m); err != nil {

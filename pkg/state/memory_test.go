@@ -198,7 +198,7 @@ func TestMemoryAgainstMap(t *testing.T) {
 			for k, v := range model {
 				got, ok := s.Get([]byte(k))
 				require.True(t, ok)
-				require.True(t, v == string(got), k)
+				require.Equal(t, v, string(got), k)
 			}
 			t.Logf("%+v", s.Stats())
 		}

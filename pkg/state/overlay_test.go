@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,7 @@ func TestOverlayAgainstMap(t *testing.T) {
 			model[k] = w
 		}
 		keys := rapid.Map(rapid.IntRange(0, rapid.SampledFrom([]int{3, 100, 5000}).Draw(rt, "keys")), func(n int) string {
-			return fmt.Sprintf("%d", n*n)
+			return strconv.Itoa(n * n)
 		})
 		rt.Repeat(map[string]func(*rapid.T){
 			"put": func(rt *rapid.T) {
@@ -66,14 +67,14 @@ func TestOverlayAgainstMap(t *testing.T) {
 				v, deleted, ok := o.Get([]byte(k))
 				w, present := model[k]
 				require.Equal(rt, present, ok)
-				require.Equal(rt, w, written{string(v), deleted})
+				require.Equal(rt, written{string(v), deleted}, w)
 			},
 		})
 		bytes := 0
 		var got []string
 		o.Range(func(k, v []byte, deleted bool) bool {
 			got = append(got, string(k))
-			require.Equal(rt, model[string(k)], written{string(v), deleted})
+			require.Equal(rt, written{string(v), deleted}, model[string(k)])
 			bytes += len(k) + len(v)
 			return true
 		})

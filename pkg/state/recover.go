@@ -68,8 +68,7 @@ func lockDir(fsys vfs.FS, dir string) (io.Closer, error) {
 	if err == nil {
 		return unlock, nil
 	}
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) { // the file could not be made
+	if _, ok := errors.AsType[*fs.PathError](err); ok { // the file could not be made
 		return nil, err
 	}
 	return nil, fmt.Errorf("%w: %w", ErrLocked, err)

@@ -160,8 +160,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any, empty bool) ([]b
 
 // notJSON says what is wrong with a body, naming the field where that is known.
 func notJSON(err error) *failure {
-	var shape *json.UnmarshalTypeError
-	if errors.As(err, &shape) {
+	if shape, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return malformed(shape.Field, "%s: a %s is not taken here", shape.Field, shape.Value)
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

@@ -18,7 +18,7 @@ type Rules struct {
 	CompleteAfter time.Duration
 }
 
-// DefaultRules: pounds; a shipment slot after two hours, completion a day later.
+// DefaultRules are pounds; a shipment slot after two hours, completion a day later.
 func DefaultRules() Rules {
 	return Rules{Currencies: []string{"GBP"}, ScheduleAfter: 2 * time.Hour, CompleteAfter: 24 * time.Hour}
 }

@@ -47,7 +47,10 @@ func TestServiceOnABroker(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- runner.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended })
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
 
 	mux := http.NewServeMux()
 	require.NoError(t, def.Routes(mux, service.Deps{

@@ -101,7 +101,7 @@ func CountRun(ctx context.Context, brokers, in string, m *load.Meter) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	r, err := stream.NewRunner(stream.Config{

@@ -81,7 +81,7 @@ func FranzCount(ctx context.Context, brokers, in, changelog, out, id string, m *
 	s, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(brokers), kgo.ConsumeTopics(in), kgo.ConsumerGroup(id), kgo.TransactionalID(id),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.RequireStableFetchOffsets(), kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(1<<20),
 		kgo.MaxBufferedRecords(1_000_000), kgo.ProducerLinger(5*time.Millisecond),
 	)

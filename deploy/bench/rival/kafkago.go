@@ -25,14 +25,14 @@ func KafkaGoConsume(ctx context.Context, brokers, topic string, partitions int, 
 				return err
 			}
 			end, err := conn.ReadLastOffset()
-			if err = errors.Join(err, conn.Close()); err != nil {
+			if err := errors.Join(err, conn.Close()); err != nil {
 				return err
 			}
 			r := kafka.NewReader(kafka.ReaderConfig{
 				Brokers: []string{brokers}, Topic: topic, Partition: p,
 				MinBytes: 1, MaxBytes: 10 << 20, MaxWait: 100 * time.Millisecond, QueueCapacity: 10_000,
 			})
-			defer r.Close() //nolint:errcheck // the process ends
+			defer r.Close()
 			n, sum := 0, 0
 			for {
 				msg, err := r.ReadMessage(ctx)
@@ -70,7 +70,7 @@ func KafkaGoProduce(ctx context.Context, brokers, topic string, value []byte, m 
 		Addr: kafka.TCP(brokers), Topic: topic, Balancer: kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll,
 		BatchSize: txnRecords, BatchBytes: 1 << 20, BatchTimeout: 5 * time.Millisecond,
 	}
-	defer w.Close() //nolint:errcheck // the process ends
+	defer w.Close()
 	batch := make([]kafka.Message, txnRecords)
 	for n := 0; ; {
 		for i := range batch {

@@ -17,7 +17,7 @@ func dockerAnswers(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	defer p.Close() //nolint:errcheck // only asked whether it answers
+	defer p.Close()
 	return p.Health(ctx) == nil
 }
 

@@ -205,14 +205,20 @@ func (r *ring) String() string {
 }
 
 func freePorts(n int) ([]int, error) {
+	held := make([]net.Listener, 0, n) // all at once, so that the ports differ
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
 	var ports []int
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed again at once
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close()                                     //nolint:errcheck // held only so that the ports differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port) //nolint:errcheck // a TCP listener has a TCP address
+		held = append(held, l)
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port) //nolint:errcheck,forcetypeassert // a TCP listener has a TCP address
 	}
 	return ports, nil
 }

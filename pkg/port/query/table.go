@@ -47,7 +47,7 @@ func Open[K, V any](topic *schemas.Topic[K, V], client *kafka.Client, source avr
 	if err != nil {
 		return nil, fmt.Errorf("table of %s: %w", topic.Name(), err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.Background()) //nolint:gosec // Close calls stop
 	return &Table[K, V]{
 		topic: topic, kafka: client, dec: dec, log: log.With(zap.String("topic", topic.Name())), ctx: ctx, stop: stop,
 		done: make(chan struct{}),

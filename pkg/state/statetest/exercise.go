@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -300,7 +301,7 @@ func testRestore(t *testing.T, open Open, _ Features) {
 	for n := range 100 {
 		b.Reset()
 		for range 100 {
-			k := fmt.Sprintf("%d", rng.IntN(5000))
+			k := strconv.Itoa(rng.IntN(5000))
 			if rng.IntN(4) == 0 {
 				b.Delete([]byte(k))
 				delete(want, k)

@@ -90,7 +90,7 @@ func (m *model) get(t *rapid.T) {
 	v, ok := m.store.Get([]byte(k))
 	want, present := m.now()[k]
 	require.Equal(t, present, ok)
-	require.True(t, want == string(v))
+	require.Equal(t, want, string(v))
 }
 
 func (m *model) scan(t *rapid.T) {
