@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -233,14 +234,14 @@ func (r *RegistryConfig) validate(f *Faults) {
 }
 
 // Client makes the Kafka client that the configuration describes. It does not
-// connect.
-func (k *KafkaConfig) Client(clientID string, log *zap.Logger) (*kafka.Client, error) {
+// connect. m may be nil.
+func (k *KafkaConfig) Client(clientID string, log *zap.Logger, m *telemetry.Metrics) (*kafka.Client, error) {
 	t, err := k.tls()
 	if err != nil {
 		return nil, err
 	}
 	cl, err := kafka.NewClient(kafka.Config{
-		Brokers: k.Brokers, ClientID: clientID, TLS: t, Log: log,
+		Brokers: k.Brokers, ClientID: clientID, TLS: t, Log: log, Metrics: m, Dial: dialer(m),
 		SASL: kafka.SASL{Mechanism: k.SASLMechanism, User: k.SASLUser, Password: string(k.SASLPassword)},
 	})
 	if err != nil {
@@ -249,10 +250,15 @@ func (k *KafkaConfig) Client(clientID string, log *zap.Logger) (*kafka.Client, e
 	return cl, nil
 }
 
+// registryTimeout is how long one request to the registry may take.
+const registryTimeout = 10 * time.Second
+
 // Client makes the registry client that the configuration describes. It does
-// not connect.
-func (r *RegistryConfig) Client(log *zap.Logger) (*registry.Client, error) {
-	opts := []registry.Option{registry.WithLog(log)}
+// not connect. m may be nil.
+func (r *RegistryConfig) Client(log *zap.Logger, m *telemetry.Metrics) (*registry.Client, error) {
+	opts := []registry.Option{registry.WithLog(log), registry.WithHTTPClient(&http.Client{
+		Timeout: registryTimeout, Transport: registryTransport{http.DefaultTransport, m},
+	})}
 	if r.User != "" {
 		opts = append(opts, registry.WithBasicAuth(r.User, string(r.Password)))
 	}

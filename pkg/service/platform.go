@@ -70,10 +70,10 @@ func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (p *Pla
 	if p.Server, err = Listen(ctx, cfg.HTTPListen, p.Gatherer, p.Health, log); err != nil {
 		return nil, err
 	}
-	if p.Kafka, err = cfg.Kafka.Client("meshwork-"+name, log.Named("kafka")); err != nil {
+	if p.Kafka, err = cfg.Kafka.Client("meshwork-"+name, log.Named("kafka"), p.Metrics); err != nil {
 		return nil, errors.Join(err, p.Server.Stop(ctx))
 	}
-	if p.Registry, err = cfg.Registry.Client(log.Named("registry")); err != nil {
+	if p.Registry, err = cfg.Registry.Client(log.Named("registry"), p.Metrics); err != nil {
 		p.Kafka.Close()
 		return nil, errors.Join(err, p.Server.Stop(ctx))
 	}

@@ -47,7 +47,7 @@ func (a *app) connect(ctx context.Context, k kafkaFlags) (*kafka.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	cl, err := cfg.Kafka.Client("meshwork-cli", zap.NewNop())
+	cl, err := cfg.Kafka.Client("meshwork-cli", zap.NewNop(), nil)
 	if err != nil {
 		return nil, &usage{err.Error()}
 	}
@@ -66,7 +66,7 @@ func (a *app) registryClient(r registryFlags) (*registry.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := cfg.Registry.Client(zap.NewNop())
+	cl, err := cfg.Registry.Client(zap.NewNop(), nil)
 	if err != nil {
 		return nil, &usage{err.Error()}
 	}

@@ -323,7 +323,7 @@ func serveRegistry(ctx context.Context, k service.KafkaConfig, listen, flag stri
 		return nil, err
 	}
 	r := &embeddedRegistry{ln: ln, done: make(chan struct{})}
-	if r.kafka, err = k.Client("meshwork-registry", log.Named("kafka")); err != nil {
+	if r.kafka, err = k.Client("meshwork-registry", log.Named("kafka"), nil); err != nil {
 		_ = ln.Close()
 		return nil, err
 	}

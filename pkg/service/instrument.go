@@ -1,0 +1,89 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"meshwork.dev/pkg/telemetry"
+)
+
+// dialer counts the connections to brokers.
+func dialer(m *telemetry.Metrics) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := &net.Dialer{KeepAlive: 15 * time.Second}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		b := m.Broker(addr)
+		conn, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			class := telemetry.ErrorDial
+			if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+				class = telemetry.ErrorTimeout
+			}
+			b.ConnectFailed(class)
+			return nil, err
+		}
+		b.Connected()
+		return &countedConn{Conn: conn, broker: b}, nil
+	}
+}
+
+// countedConn counts its end, once.
+type countedConn struct {
+	net.Conn
+	broker *telemetry.Broker
+	once   sync.Once
+}
+
+// Close ends the connection.
+func (c *countedConn) Close() error {
+	c.once.Do(c.broker.Disconnected)
+	return c.Conn.Close()
+}
+
+// registryTransport measures requests to the schema registry.
+type registryTransport struct {
+	http.RoundTripper
+	m *telemetry.Metrics
+}
+
+// RoundTrip sends one request.
+func (t registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	began := time.Now()
+	resp, err := t.RoundTripper.RoundTrip(r)
+	code := 0
+	if err == nil {
+		code = resp.StatusCode
+	}
+	t.m.SchemaRequest(telemetry.SideClient, registryOp(r.Method, r.URL.Path), code, time.Since(began))
+	return resp, err
+}
+
+// registryOp names a request by a closed set of operations, so that neither
+// subjects nor ids become labels.
+func registryOp(method, path string) string {
+	switch {
+	case strings.Contains(path, "/schemas/"):
+		return "schema"
+	case strings.Contains(path, "/compatibility/"):
+		return "compatibility"
+	case strings.Contains(path, "/config"):
+		return "config"
+	case strings.Contains(path, "/mode"):
+		return "mode"
+	case method == http.MethodDelete:
+		return "delete"
+	case strings.HasSuffix(path, "/versions") && method == http.MethodPost:
+		return "register"
+	case strings.Contains(path, "/versions"):
+		return "versions"
+	case strings.Contains(path, "/subjects/") && method == http.MethodPost:
+		return "lookup"
+	default:
+		return "other"
+	}
+}
