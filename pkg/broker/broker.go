@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -139,9 +140,7 @@ func takeCleanMarker(dir string) (bool, error) {
 
 func (cfg *Config) kfakeOptions(lns []net.Listener) []kfake.Opt {
 	settings := map[string]string{"group.consumer.heartbeat.interval.ms": "1000"}
-	for k, v := range cfg.Settings {
-		settings[k] = v
-	}
+	maps.Copy(settings, cfg.Settings)
 	next := 0
 	opts := []kfake.Opt{
 		kfake.NumBrokers(cfg.Brokers),

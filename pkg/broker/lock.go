@@ -61,7 +61,7 @@ func (l *folderLock) release() {
 }
 
 func readPID(path string) int {
-	p, err := os.ReadFile(path)
+	p, err := os.ReadFile(path) //nolint:gosec // a file of our own folder
 	if err != nil {
 		return 0
 	}

@@ -44,7 +44,7 @@ func (c *cutConn) Read(p []byte) (int, error) {
 		return c.Conn.Read(p)
 	}
 	_, _ = c.Conn.Read(make([]byte, 1)) // the broker has carried it out
-	_ = c.Conn.Close()
+	_ = c.Close()
 	return 0, io.ErrUnexpectedEOF
 }
 
@@ -84,7 +84,7 @@ func (c *tamperedConn) Write(p []byte) (int, error) {
 		c.x.mu.Unlock()
 		return len(p), nil // no answer will come: the deadline ends it
 	case c.x.swallow.Add(-1) >= 0:
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return len(p), nil
 	case c.x.lie.Add(-1) >= 0:
 		c.mode.Store(1)

@@ -36,7 +36,7 @@ func encodeAssignment(parts []TopicPartition) []byte {
 	e.i16(0)
 	topics := 0
 	for i, tp := range parts {
-		if i == 0 || tp.Topic != parts[i-1].Topic {
+		if i == 0 || tp.Topic != parts[i-1].Topic { //nolint:gosec // i is not 0 here
 			topics++
 		}
 	}

@@ -179,12 +179,14 @@ func (m *consumerMember) beat() (time.Duration, error) {
 		return 0, m.ctx.Err()
 	case code == codeFencedMemberEpoch || code == codeUnknownMember || code == codeGroupIDNotFound || code == codeStaleMemberEpoch:
 		if m.epoch == epochJoin {
-			return time.Second, m.pauseJoin(err)
+			m.pauseJoin(err)
+			return time.Second, nil
 		}
 		m.lost = err
 		return m.interval, nil
 	case code == codeUnreleasedInstance:
-		return time.Second, m.pauseJoin(err)
+		m.pauseJoin(err)
+		return time.Second, nil
 	case !IsRetriable(err):
 		return 0, err
 	case m.epoch != epochJoin && time.Since(m.lastOK) > m.cfg.SessionTimeout:
@@ -195,9 +197,8 @@ func (m *consumerMember) beat() (time.Duration, error) {
 }
 
 // pauseJoin reports a join that has to be repeated.
-func (m *consumerMember) pauseJoin(err error) error {
+func (m *consumerMember) pauseJoin(err error) {
 	m.c.cfg.Log.Warn("joining the group has to wait", zap.String("group", m.cfg.ID), zap.Error(err))
-	return nil
 }
 
 func (m *consumerMember) nextBeat() time.Duration {

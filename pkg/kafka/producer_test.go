@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -154,6 +153,6 @@ func TestProducerGivesUpAndSaysSo(t *testing.T) {
 	require.NoError(t, p.Send(t.Context(), "out", 0, Message{Value: []byte("x")}, func(_ int64, err error) { res <- err }))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.True(t, errors.Is(p.Close(ctx), context.Canceled))
+	require.ErrorIs(t, p.Close(ctx), context.Canceled)
 	require.Error(t, <-res)
 }

@@ -88,7 +88,7 @@ func TestTxnInjectedFaults(t *testing.T) {
 			name := fmt.Sprintf("%02d %s %s", i, kmsg.NameForKey(int16(x.key)), x.err.Message)
 			h := b.Kfake().Fault(kfake.Fault{Keys: []kmsg.Key{x.key}, Err: x.err, Count: count})
 			err := attempt(t, p, name, int64(i))
-			require.EqualValues(t, count, h.Hits(), name)
+			require.Equal(t, count, h.Hits(), name)
 			h.Remove()
 			if x.passes {
 				require.NoError(t, err, name)

@@ -99,7 +99,7 @@ func (t *Txn) Records() int {
 func (t *Txn) Bytes() int {
 	n := 0
 	for _, pt := range t.used {
-		n += pt.BatchBuilder.Bytes()
+		n += pt.Bytes()
 	}
 	return n
 }
@@ -116,7 +116,7 @@ const (
 // recycle empties the transaction and keeps its memory for another, within reason.
 func (p *TxnProducer) recycle(t *Txn) {
 	for _, pt := range t.used {
-		if pt.Cap() > sparePartRoom && pt.BatchBuilder.Bytes() < pt.Cap()/4 {
+		if pt.Cap() > sparePartRoom && pt.Bytes() < pt.Cap()/4 {
 			pt.BatchBuilder = BatchBuilder{Codec: pt.Codec, MaxBytes: pt.MaxBytes}
 		}
 		pt.Reset()

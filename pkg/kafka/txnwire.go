@@ -200,8 +200,7 @@ func (p *TxnProducer) endTxn(ctx context.Context, commit bool) error {
 
 // indefinite says whether a failed EndTxn may have been, or may still be, carried out.
 func indefinite(err error) bool {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		switch e.Code {
 		case -1, 7, 13, codeCoordinatorUnavailable, codeInvalidTxnState:
 			return true

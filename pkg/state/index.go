@@ -139,14 +139,13 @@ func (x *index) moved(from, to ref) {
 func (x *index) makeRoom(hash uint64) error {
 	id := x.segmentOf(hash)
 	depth := x.segments[id].depth
-	other := id
 	if int(x.segments[id].live) > maxUsed/2 {
 		if depth == x.depth {
 			x.double()
 		}
 		depth++
-		var err error
-		if other, err = x.addSegment(depth); err != nil {
+		other, err := x.addSegment(depth)
+		if err != nil {
 			return err
 		}
 		span := 1 << (x.depth - depth) // directory entries of each half

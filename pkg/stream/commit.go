@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"go.uber.org/zap"
@@ -78,9 +79,7 @@ func (w *worker) maybeCommit(now bool) error {
 			return err
 		}
 		after := position{Topics: make(map[string]place, len(r.pos.Topics))}
-		for t, p := range r.pos.Topics {
-			after.Topics[t] = p
-		}
+		maps.Copy(after.Topics, r.pos.Topics)
 		for out, n := range r.appended {
 			if n == 0 {
 				continue

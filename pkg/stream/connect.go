@@ -51,7 +51,7 @@ func (t txnProducer) commit(ctx context.Context, txn transaction) error {
 		rerr := t.p.Recover(ctx)
 		switch {
 		case rerr == nil:
-			return fmt.Errorf("%w (%s)", kafka.ErrTxnUnknown, err)
+			return fmt.Errorf("%w (%v)", kafka.ErrTxnUnknown, err) //nolint:errorlint // no longer unresolved
 		case errors.Is(rerr, kafka.ErrTxnUnresolved) && ctx.Err() == nil, kafka.IsRetriable(rerr) && ctx.Err() == nil:
 			continue
 		default:

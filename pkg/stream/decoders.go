@@ -1,11 +1,10 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
-
-	"bytes"
 
 	"meshwork.dev/pkg/avro"
 	"meshwork.dev/pkg/kafka"

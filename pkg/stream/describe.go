@@ -58,6 +58,7 @@ func Describe(d Definition) Description {
 	}
 	for _, o := range def.outputs {
 		switch o.kind {
+		case outTable: // it is the output
 		case outEvent:
 			out.Emits = append(out.Emits, o.info.Name)
 		case outVia:

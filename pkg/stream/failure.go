@@ -70,11 +70,7 @@ func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
 	if t.def.policy.stop {
 		return Done, t.stopped(r, err)
 	}
-	if reason == telemetry.ReasonLate {
-		t.count(telemetry.OutcomeDeadLettered)
-	} else {
-		t.count(telemetry.OutcomeDeadLettered)
-	}
+	t.count(telemetry.OutcomeDeadLettered)
 	t.deadLetter(r, reason, err, sink)
 	t.attempts = 0
 	return Done, nil

@@ -134,7 +134,7 @@ func TestBrokerErrors(t *testing.T) {
 				case *kmsg.EndTxnResponse:
 					r.ErrorCode = []int16{kerr.UnknownServerError.Code, kerr.CoordinatorNotAvailable.Code, kerr.InvalidTxnState.Code}[met.Load()/3%3]
 				case *kmsg.TxnOffsetCommitResponse:
-					for _, topic := range req.(*kmsg.TxnOffsetCommitRequest).Topics {
+					for _, topic := range req.(*kmsg.TxnOffsetCommitRequest).Topics { //nolint:errcheck,forcetypeassert // of the answer it is for
 						rt := kmsg.NewTxnOffsetCommitResponseTopic()
 						rt.Topic = topic.Topic
 						for _, p := range topic.Partitions {
@@ -145,7 +145,7 @@ func TestBrokerErrors(t *testing.T) {
 						r.Topics = append(r.Topics, rt)
 					}
 				case *kmsg.ProduceResponse:
-					for _, topic := range req.(*kmsg.ProduceRequest).Topics {
+					for _, topic := range req.(*kmsg.ProduceRequest).Topics { //nolint:errcheck,forcetypeassert // of the answer it is for
 						rt := kmsg.NewProduceResponseTopic()
 						rt.Topic, rt.TopicID = topic.Topic, topic.TopicID
 						for _, p := range topic.Partitions {

@@ -62,7 +62,7 @@ func (f *follower) run(ctx context.Context) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was asked to stop
 	}
 	return fmt.Errorf("copy of %s: %w", f.info.Name, err)
 }
@@ -90,7 +90,7 @@ func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicParti
 	for {
 		chunks, err := fetch.Poll(ctx)
 		if err != nil {
-			return nil //nolint:nilerr // ctx has ended
+			return nil
 		}
 		for _, c := range chunks {
 			b.Reset()

@@ -1,5 +1,7 @@
 package stream
 
+import "bytes"
+
 // pending gathers what one reaction does. It is carried out when the reaction
 // has succeeded and forgotten when it has failed, so a failed record leaves no
 // trace. Everything lies in one buffer that is reused from record to record.
@@ -47,7 +49,7 @@ func (p *pending) emit(out int, partition int32, ts int64, key, value []byte, go
 // get is the newest change of state of key by this reaction.
 func (p *pending) get(key []byte) (value []byte, deleted, ok bool) {
 	for i := len(p.ops) - 1; i >= 0; i-- {
-		if o := &p.ops[i]; (o.out < 0 || o.row) && string(p.buf[o.key:o.value]) == string(key) {
+		if o := &p.ops[i]; (o.out < 0 || o.row) && bytes.Equal(p.buf[o.key:o.value], key) {
 			return p.buf[o.value:o.end:o.end], o.gone, true
 		}
 	}

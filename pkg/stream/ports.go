@@ -45,7 +45,7 @@ func Lookups(d Definition) []TopicRef {
 	return all
 }
 
-// Name, Group and Err of a definition of any type.
+// Name is the name of a definition of any type.
 func Name(d Definition) string { return d.definition().name }
 
 // Group is the product's consumer group.

@@ -196,7 +196,7 @@ func (w *worker) openStore(dir string) (state.Store, error) {
 		open = state.OpenDisk
 	}
 	if dir != "" {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make the state folder: %w", err)
 		}
 	}

@@ -292,7 +292,7 @@ func (w *worker) note(file string) (string, error) {
 	if w.r.cfg.StateDir == "" {
 		return "", nil
 	}
-	b, err := os.ReadFile(filepath.Join(w.dir(), file))
+	b, err := os.ReadFile(filepath.Join(w.dir(), file)) //nolint:gosec // a file of our own folder
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("read %s: %w", file, err)
 	}
@@ -303,7 +303,7 @@ func (w *worker) keep(file, text string) error {
 	if w.r.cfg.StateDir == "" {
 		return nil
 	}
-	if err := os.MkdirAll(w.dir(), 0o755); err != nil {
+	if err := os.MkdirAll(w.dir(), 0o750); err != nil {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(w.dir(), file), []byte(text+"\n"), 0o600); err != nil {

@@ -73,7 +73,9 @@ type world struct {
 
 func newWorld(t *testing.T, opts ...broker.Option) *world {
 	t.Helper()
-	domain, addrs, b := "test", []string(nil), (*broker.Broker)(nil)
+	domain := "test"
+	var addrs []string
+	var b *broker.Broker
 	if kafkaAddr := os.Getenv("KAFKA"); kafkaAddr != "" {
 		domain, addrs = fmt.Sprintf("test%d", time.Now().UnixNano()), []string{kafkaAddr}
 	} else {

@@ -170,7 +170,10 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 	if err := def.newExec(t); err != nil {
 		return nil, err
 	}
-	return t, t.loadTimers()
+	if err := t.loadTimers(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // eventType is a topic's name without its visibility.
@@ -272,8 +275,7 @@ func (t *Task) attempt(r *kafka.Record, sink Sink, fn func() error) (Outcome, er
 		return Done, nil
 	}
 	t.pend.reset()
-	var skip *skipped
-	if errors.As(err, &skip) {
+	if _, ok := errors.AsType[*skipped](err); ok {
 		t.attempts = 0
 		t.count(telemetry.OutcomeSkipped)
 		return Done, nil

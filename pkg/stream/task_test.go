@@ -1,8 +1,9 @@
 package stream
 
 import (
-	"fmt"
+	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -118,7 +119,7 @@ func TestAnyScheduleGivesTheSameRecords(t *testing.T) {
 				return nil
 			case h.N == 1:
 				Emit(c, s.Alerts, c.Key, h)
-				return fmt.Errorf("one")
+				return errors.New("one")
 			case h.N > 5:
 				Emit(c, s.Alerts, c.Key, sample.Hit{Key: c.Key, ID: c.ID(), N: h.N})
 			}
@@ -150,7 +151,7 @@ func anySchedule(t *rapid.T, s *sample.Topics, def Definition) {
 	at := past
 	for i := range recs {
 		at = at.Add(time.Duration(rapid.IntRange(-60, 120).Draw(t, "minutes")) * time.Minute)
-		h := sample.Hit{Key: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"), ID: fmt.Sprint(rapid.IntRange(0, 30).Draw(t, "id")), N: rapid.Int64Range(0, 8).Draw(t, "n")}
+		h := sample.Hit{Key: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"), ID: strconv.Itoa(rapid.IntRange(0, 30).Draw(t, "id")), N: rapid.Int64Range(0, 8).Draw(t, "n")}
 		recs[i] = kafka.Record{Offset: int64(i), Timestamp: at.UnixMilli(), Key: []byte(h.Key), Value: sample.AppendHit(avro.AppendHeader(nil, 1), &h)}
 	}
 	end := at.Add(1000 * time.Hour)

@@ -26,7 +26,7 @@ func (q dueQueue) Less(i, j int) bool {
 	return strings.Compare(q[i].key, q[j].key) < 0
 }
 func (q dueQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *dueQueue) Push(x any)   { *q = append(*q, x.(due)) } //nolint:forcetypeassert // only push below calls it
+func (q *dueQueue) Push(x any)   { *q = append(*q, x.(due)) } //nolint:errcheck,forcetypeassert // only push below calls it
 func (q *dueQueue) Pop() any {
 	old := *q
 	n := len(old) - 1

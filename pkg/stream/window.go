@@ -134,6 +134,7 @@ func (w *Windows) period(at int64) span {
 		d, n = d-(int(t.Weekday())+6)%7, 7
 	case monthWindow:
 		return span{w.midnight(y, m, 1), w.midnight(y, m+1, 1)}
+	default: // a day
 	}
 	return span{w.midnight(y, m, d), w.midnight(y, m, d+n)}
 }
@@ -166,7 +167,6 @@ func (w *Windows) endOf(start int64) int64 {
 func floorMod(a, b int64) int64 {
 	if m := a % b; m < 0 {
 		return m + b
-	} else {
-		return m
 	}
+	return a % b
 }

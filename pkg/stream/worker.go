@@ -128,7 +128,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 		w.prod = w.r.cfg.wrap(w.prod)
 	}
 	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{})
-	w.group = w.joinGroup(w.member)
+	w.group = w.joinGroup(w.member) //nolint:contextcheck // the group lives until it is left
 	side, stopSide := context.WithCancel(context.WithoutCancel(ctx))
 	w.life = side
 	w.wg.Go(func() { w.poll(side) })
@@ -191,11 +191,11 @@ func (w *worker) loop(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		worked, err := w.work()
+		worked, err := w.work() //nolint:contextcheck // it asks what is known already, without waiting
 		if err != nil {
 			return err
 		}
-		if err := w.maybeCommit(false); err != nil {
+		if err := w.maybeCommit(false); err != nil { //nolint:contextcheck // a commit must end, whatever becomes of ctx
 			return err
 		}
 		if worked {
@@ -246,7 +246,7 @@ func (w *worker) stop(ctx context.Context) error {
 // drain commits everything and waits for it.
 func (w *worker) drain(ctx context.Context) error {
 	for w.cur != nil || w.inflight != nil {
-		if err := w.maybeCommit(true); err != nil {
+		if err := w.maybeCommit(true); err != nil { //nolint:contextcheck // a commit must end, whatever becomes of ctx
 			return err
 		}
 		if w.inflight == nil {

@@ -79,7 +79,7 @@ func Start(ctx context.Context, version string, o Options) (*Broker, error) {
 		return nil, fmt.Errorf("starting Apache Kafka %s: %w", version, err)
 	}
 	if err := b.waitReady(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("Apache Kafka %s (%s) at %s is not ready: %w", version, b.From, b.Addr, err), b.Stop()) //nolint:contextcheck // stopping has its own time
+		return nil, errors.Join(fmt.Errorf("broker of Apache Kafka %s (%s) at %s is not ready: %w", version, b.From, b.Addr, err), b.Stop()) //nolint:contextcheck // stopping has its own time
 	}
 	return b, nil
 }

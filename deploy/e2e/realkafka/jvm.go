@@ -136,7 +136,7 @@ func (p *process) format(ctx context.Context, version string, ports []int, o Opt
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	//nolint:gosec,noctx // our own jars; the process outlives the context of the call that started it
+	//nolint:noctx // our own jars; the process outlives the context of the call that started it
 	cmd := exec.Command("java", fmt.Sprintf("-Xmx%dm", p.heapMB), "-Xms256m", "-XX:+UseG1GC", "-cp", filepath.Join(p.lib, "*"),
 		"kafka.Kafka", filepath.Join(p.dir, "server.properties"))
 	cmd.Dir = p.dir

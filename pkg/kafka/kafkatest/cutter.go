@@ -83,6 +83,6 @@ func (c *cutConn) Read(p []byte) (int, error) {
 		return c.Conn.Read(p)
 	}
 	_, _ = c.Conn.Read(make([]byte, 1))
-	_ = c.Conn.Close()
+	_ = c.Close()
 	return 0, io.ErrUnexpectedEOF
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -122,19 +123,19 @@ func Settle(t *testing.T, n int, members ...*Member) {
 	t.Helper()
 	state := func() (string, bool) {
 		seen, fair := map[kafka.TopicPartition]int{}, true
-		text := ""
+		var history []string
 		for _, m := range members {
 			parts := m.Owned()
 			fair = fair && len(parts) <= (n+len(members)-1)/len(members)
 			for _, tp := range parts {
 				seen[tp]++
 			}
-			text += fmt.Sprint(m.History(), " ")
+			history = append(history, fmt.Sprint(m.History()))
 		}
 		for _, k := range seen {
 			fair = fair && k == 1
 		}
-		return text, fair && len(seen) == n
+		return strings.Join(history, " "), fair && len(seen) == n
 	}
 	if !eventually(30*time.Second, func() bool { _, ok := state(); return ok }) {
 		text, _ := state()

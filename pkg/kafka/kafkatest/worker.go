@@ -57,7 +57,7 @@ func (w *worker) stop() {
 func (w *worker) run(ctx context.Context) {
 	defer w.p.Close()
 	defer w.f.Close()
-	defer func() {
+	defer func() { //nolint:contextcheck // ctx has ended by then
 		leave, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = w.g.Leave(leave)

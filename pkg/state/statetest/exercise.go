@@ -1,11 +1,11 @@
 package statetest
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -166,7 +166,7 @@ func testScan(t *testing.T, open Open, f Features) {
 	for _, prefix := range append(keys, "c", "ba") {
 		var want, got []string
 		for _, k := range keys {
-			if bytes.HasPrefix([]byte(k), []byte(prefix)) {
+			if strings.HasPrefix(k, prefix) {
 				want = append(want, k)
 			}
 		}

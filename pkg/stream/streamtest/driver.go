@@ -1,22 +1,7 @@
-// Package streamtest runs products without a broker: topics in memory, one
-// thread, and a clock that moves only when told to. A case takes well under a
-// millisecond.
-//
-//	d := streamtest.New(t, orders.Orders, product.Sales)
-//	d.At("2011-12-09T12:50:00Z")
-//	streamtest.Send(d, orderproc.CreateOrderCommand, cmd)
-//	d.Advance(24 * time.Hour)
-//	streamtest.ExpectRow(d, product.ProductSalesState, key, want)
-//
-// The products given to [New] are connected by their topics as they are in
-// production. Every Send is followed until nothing moves any more, one
-// transaction per step, so reactions see what they would see there. [Run] does
-// the same from text scripts, which domain experts can read.
-//
-// A Driver belongs to one goroutine.
 package streamtest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -204,9 +189,9 @@ type view struct{ t *topic }
 
 func (v view) Get(dst, key []byte) ([]byte, bool) {
 	for _, part := range v.t.parts {
-		for i := len(part) - 1; i >= 0; i-- {
-			if string(part[i].key) == string(key) {
-				return append(dst, part[i].value...), part[i].value != nil
+		for _, p := range slices.Backward(part) {
+			if bytes.Equal(p.key, key) {
+				return append(dst, p.value...), p.value != nil
 			}
 		}
 	}
@@ -291,6 +276,7 @@ func (d *Driver) drive(k *task, call func() (stream.Outcome, error)) {
 		switch out {
 		case stream.Done:
 			return
+		case stream.Again:
 		case stream.Wait:
 			if at := k.task.RetryAt(); at.After(d.now) {
 				d.now = at

@@ -2,7 +2,6 @@ package streamtest_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -218,8 +217,8 @@ func TestDistinctForgetsInTime(t *testing.T) {
 	s := sample.New(1, 1)
 	d := streamtest.New(t, stream.Define(s.Counts, stream.Spec{},
 		stream.On(stream.Distinct(s.Hits, func(h sample.Hit) string { return h.ID }, time.Hour), add)))
-	send := func(id string, min int) {
-		streamtest.SendAt(d, s.Hits, "a", sample.Hit{Key: "a", ID: id, N: 1}, t0.Add(time.Duration(min)*time.Minute))
+	send := func(id string, minute int) {
+		streamtest.SendAt(d, s.Hits, "a", sample.Hit{Key: "a", ID: id, N: 1}, t0.Add(time.Duration(minute)*time.Minute))
 	}
 	send("1", 0)
 	send("1", 5)
@@ -290,7 +289,7 @@ func TestMistakesAreReported(t *testing.T) {
 	} {
 		err := stream.Err(def)
 		require.Error(t, err, want)
-		require.True(t, strings.Contains(err.Error(), want), "%v does not say %q", err, want)
+		require.Contains(t, err.Error(), want, "%v does not say %q", err, want)
 	}
 }
 

@@ -87,7 +87,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.Replay == "" && !c.Idle {
 		getenv = quickly(getenv)
 	}
-	if u.services, err = pick(c.Only, getenv); err != nil {
+	if u.services, err = pick(c.Only, getenv); err != nil { //nolint:contextcheck // requests have contexts of their own
 		return err
 	}
 	if c.Exit && c.Replay == "" && c.Count == 0 {
