@@ -10,6 +10,7 @@ PKGS     := $(addprefix meshwork.dev/,$(addsuffix /...,$(MODULES)))
 UNIT     := $(addprefix meshwork.dev/,$(addsuffix /...,$(LIBS)))
 # Where goroutines meet: the packages that `make test` runs under the race detector.
 RACE     := ./pkg/kafka/... ./pkg/stream/... ./pkg/state/... ./pkg/registry/... ./pkg/broker/... ./pkg/service/...
+RETAIL   ?= ../shared/data/online_retail/online_retail.csv.gz
 PLATFORMS := linux/amd64 darwin/arm64 windows/amd64
 
 export CGO_ENABLED ?= 0
@@ -38,8 +39,13 @@ test-kafka: build ## the same suites and the fault tests on a real Apache Kafka 
 	go test -count=1 -timeout 20m -v meshwork.dev/deploy/e2e/...
 
 .PHONY: bench
-bench: ## ratios against rivals on the embedded or a canned broker
+bench: build ## ratios against rivals on the embedded broker; memory per key; a year of orders where the data is
 	go run ./deploy/bench/cmd/bench -suite embedded
+	go test -run xxx -bench Ratio meshwork.dev/pkg/avro/gen
+	STATE_KEYS=5000000 go test -count=1 -run 'MemoryPerKey|Collector' -v meshwork.dev/pkg/state
+	@if [ -f $(RETAIL) ]; then d=$$(mktemp -d); time bin/meshwork up --data-dir $$d --kafka-listen 127.0.0.1:0 \
+	  --registry-listen 127.0.0.1:0 --http-listen 127.0.0.1:0 --replay $(RETAIL) --speed max --exit --summary 0; rm -rf $$d; \
+	else echo "Online Retail left out: set RETAIL to online_retail.csv.gz"; fi
 
 .PHONY: bench-kafka
 bench-kafka: ## ratios against rivals on one real Apache Kafka (needs a JDK and Maven)
