@@ -102,12 +102,13 @@ func (r *Runner) CaughtUp(ctx context.Context) (bool, error) {
 		}
 	}
 	// The ends are asked for after all products have said they were idle, so whatever one of them published before is
-	// in them.
+	// in them. High watermarks, not last stable offsets: a broker answers a commit before it has written the markers
+	// that make the records of the transaction readable.
 	tps := make([]kafka.TopicPartition, 0, len(next))
 	for tp := range next {
 		tps = append(tps, tp)
 	}
-	ends, err := r.cfg.Kafka.ListOffsets(ctx, tps, kafka.Latest, kafka.ReadCommitted)
+	ends, err := r.cfg.Kafka.ListOffsets(ctx, tps, kafka.Latest, kafka.ReadUncommitted)
 	if err != nil {
 		return false, fmt.Errorf("ends of inputs: %w", err)
 	}
