@@ -4,7 +4,8 @@ SHELL := bash
 
 GOLANGCI := v2.15.0
 TOOLS    := $(CURDIR)/.tools
-MODULES  := deploy/bench deploy/e2e pkg schemas services/meshwork services/orderprocessing services/product
+SERVICES := churn customer eshop meshwork orderprocessing product recommendation
+MODULES  := deploy/bench deploy/e2e pkg schemas $(addprefix services/,$(SERVICES))
 LIBS     := $(filter-out deploy/%,$(MODULES))
 PKGS     := $(addprefix meshwork.dev/,$(addsuffix /...,$(MODULES)))
 UNIT     := $(addprefix meshwork.dev/,$(addsuffix /...,$(LIBS)))
@@ -21,7 +22,7 @@ help: ## show this list
 
 .PHONY: build
 build: ## build the commands into bin/
-	go build -trimpath -o bin/ ./services/meshwork/cmd/... ./services/orderprocessing/cmd/... ./services/product/cmd/...
+	go build -trimpath -o bin/ $(foreach s,$(SERVICES),./services/$(s)/cmd/...)
 
 .PHONY: run
 run: build ## run the whole mesh in one process: embedded broker, registry, services, orders (Ctrl-C stops)

@@ -11,8 +11,12 @@ require (
 	golang.org/x/sync v0.24.0
 	meshwork.dev/pkg v0.0.0
 	meshwork.dev/schemas v0.0.0
+	meshwork.dev/services/churn v0.0.0
+	meshwork.dev/services/customer v0.0.0
+	meshwork.dev/services/eshop v0.0.0
 	meshwork.dev/services/orderprocessing v0.0.0
 	meshwork.dev/services/product v0.0.0
+	meshwork.dev/services/recommendation v0.0.0
 )
 
 require (
@@ -68,6 +72,10 @@ require (
 replace (
 	meshwork.dev/pkg => ../../pkg
 	meshwork.dev/schemas => ../../schemas
+	meshwork.dev/services/churn => ../churn
+	meshwork.dev/services/customer => ../customer
+	meshwork.dev/services/eshop => ../eshop
 	meshwork.dev/services/orderprocessing => ../orderprocessing
 	meshwork.dev/services/product => ../product
+	meshwork.dev/services/recommendation => ../recommendation
 )

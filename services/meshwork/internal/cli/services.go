@@ -5,14 +5,21 @@ import (
 	"strings"
 
 	"meshwork.dev/pkg/service"
+	"meshwork.dev/services/churn"
+	"meshwork.dev/services/customer"
+	"meshwork.dev/services/eshop"
 	"meshwork.dev/services/orderprocessing"
 	"meshwork.dev/services/product"
+	"meshwork.dev/services/recommendation"
 )
 
 // services are the domain services of the mesh. getenv gives the environment
 // variables that set their rules.
 func services(getenv func(string) string) []service.Definition {
-	return []service.Definition{orderprocessing.Service(getenv), product.Service()}
+	return []service.Definition{
+		eshop.Service(getenv), customer.Service(getenv), product.Service(), orderprocessing.Service(getenv),
+		recommendation.Service(getenv), churn.Service(getenv),
+	}
 }
 
 // quickly shortens the life of orders, where the environment does not say

@@ -29,7 +29,7 @@ type upCmd struct {
 	KafkaListen    string   `name:"kafka-listen" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Address of the embedded broker; any Kafka client can connect."`
 	RegistryListen string   `name:"registry-listen" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address of the embedded schema registry."`
 	HTTPListen     string   `name:"http-listen" env:"MESHWORK_HTTP_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the APIs, /metrics, /livez, /readyz and /describe."`
-	Only           []string `placeholder:"NAME" help:"Run only these services: orderprocessing, product."`
+	Only           []string `placeholder:"NAME" help:"Run only these services: eshop, customer, product, orderprocessing, recommendation, churn."`
 
 	Kafka        []string              `name:"kafka" placeholder:"HOST:PORT" help:"Use these brokers instead of the embedded one."`
 	Registry     []string              `name:"registry" placeholder:"URL" help:"Use this schema registry instead of the embedded one."`

@@ -1,0 +1,17 @@
+package eshop
+
+import (
+	"meshwork.dev/pkg/service"
+	"meshwork.dev/pkg/stream"
+)
+
+// Service is the eshop service, for its own program and for the all-in-one. getenv gives the environment variables that
+// set its rules.
+func Service(getenv func(string) string) service.Definition {
+	_ = getenv
+	return service.Definition{
+		Name:     "eshop",
+		Doc:      "It takes what visitors do in the shop, and materialises Shopping Cart, Page Navigation and User Information.",
+		Products: func(*service.Config) ([]stream.Definition, error) { return Products() },
+	}
+}

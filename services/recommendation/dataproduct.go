@@ -1,0 +1,6 @@
+package recommendation
+
+import "meshwork.dev/pkg/stream"
+
+// Products declares the data products of the domain.
+func Products() ([]stream.Definition, error) { return nil, nil }
