@@ -25,7 +25,7 @@ func startRegistry(t *testing.T, b *realkafka.Broker) string {
 func startService(t *testing.T, label, name string, b *realkafka.Broker, registry string) *program {
 	t.Helper()
 	addr := freeAddr(t)
-	p := startProgram(t, label, name, "--kafka-brokers", b.Addr, "--registry-url", registry,
+	p := startProgram(t, label, name, "--kafka", b.Addr, "--registry", registry,
 		"--state-dir", t.TempDir(), "--http-listen", addr)
 	untilOK(t, time.Minute, "http://"+addr+"/readyz")
 	return p

@@ -22,8 +22,8 @@ import (
 // Config is the configuration of a process. Every field is a flag and an
 // environment variable MESHWORK_<FLAG>; the tags hold units and defaults.
 type Config struct {
-	Kafka    KafkaConfig    `embed:"" prefix:"kafka-" envprefix:"MESHWORK_KAFKA_" group:"Kafka"`
-	Registry RegistryConfig `embed:"" prefix:"registry-" envprefix:"MESHWORK_REGISTRY_" group:"Schema registry"`
+	Kafka    KafkaConfig    `embed:"" envprefix:"MESHWORK_KAFKA_" group:"Kafka"`
+	Registry RegistryConfig `embed:"" envprefix:"MESHWORK_REGISTRY_" group:"Schema registry"`
 	Log      LogConfig      `embed:"" prefix:"log-" envprefix:"MESHWORK_LOG_" group:"Logging"`
 
 	StateDir        string        `name:"state-dir" env:"MESHWORK_STATE_DIR" default:"./state" placeholder:"DIR" help:"Folder of local state and the instance id; one process per folder. Losing it costs a restore from Kafka, no data."`
@@ -37,8 +37,8 @@ type Config struct {
 
 // KafkaConfig says how to reach the brokers.
 type KafkaConfig struct {
-	Brokers []string `name:"brokers" env:"BROKERS" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to ask first; one that answers is enough."`
-	KafkaSecurity
+	Brokers       []string `name:"kafka" env:"BROKERS" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to ask first; one that answers is enough."`
+	KafkaSecurity `embed:"" prefix:"kafka-"`
 }
 
 // KafkaSecurity is encryption and authentication towards the brokers.
@@ -55,8 +55,8 @@ type KafkaSecurity struct {
 
 // RegistryConfig says how to reach the schema registry.
 type RegistryConfig struct {
-	URLs []string `name:"url" env:"URL" default:"http://127.0.0.1:8081" placeholder:"URL" help:"Addresses of the schema registry, tried in turn."`
-	RegistryAuth
+	URLs         []string `name:"registry" env:"URL" default:"http://127.0.0.1:8081" placeholder:"URL" help:"Addresses of the schema registry, tried in turn."`
+	RegistryAuth `embed:"" prefix:"registry-"`
 }
 
 // RegistryAuth is authentication towards the schema registry.
@@ -161,11 +161,11 @@ func (c LogConfig) Telemetry() telemetry.LogConfig {
 
 func (k *KafkaConfig) validate(f *Faults) {
 	if len(k.Brokers) == 0 {
-		f.add("--kafka-brokers is empty: name at least one broker as host:port")
+		f.add("--kafka is empty: name at least one broker as host:port")
 	}
 	for _, b := range k.Brokers {
 		if _, _, err := net.SplitHostPort(b); err != nil {
-			f.add("--kafka-brokers %q: want host:port", b)
+			f.add("--kafka %q: want host:port", b)
 		}
 	}
 	switch k.SASLMechanism {
@@ -220,12 +220,12 @@ func (k *KafkaSecurity) tls() (*tls.Config, error) {
 
 func (r *RegistryConfig) validate(f *Faults) {
 	if len(r.URLs) == 0 {
-		f.add("--registry-url is empty: name at least one registry as http://host:port")
+		f.add("--registry is empty: name at least one registry as http://host:port")
 	}
 	for _, s := range r.URLs {
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			f.add("--registry-url %q: want http://host:port or https://host:port", telemetry.RedactText(s))
+			f.add("--registry %q: want http://host:port or https://host:port", telemetry.RedactText(s))
 		}
 	}
 	if r.User == "" && r.Password != "" {

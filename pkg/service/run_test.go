@@ -60,7 +60,7 @@ func TestServiceRunsUntilItsContextEnds(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		ended <- service.Exec(ctx, counting(&stopped), []string{
-			"--kafka-brokers=" + b.Addr(), "--registry-url=" + web.URL, "--http-listen=" + addr, "--state-dir=" + t.TempDir(), "--log-level=error",
+			"--kafka=" + b.Addr(), "--registry=" + web.URL, "--http-listen=" + addr, "--state-dir=" + t.TempDir(), "--log-level=error",
 		}, &out, &errs)
 	}()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -90,7 +90,7 @@ func TestUnreachableBrokerIsAnError(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	code := service.Exec(ctx, counting(&stopped), []string{
-		"--kafka-brokers=" + address(t), "--http-listen=127.0.0.1:0", "--state-dir=" + t.TempDir(), "--log-level=error",
+		"--kafka=" + address(t), "--http-listen=127.0.0.1:0", "--state-dir=" + t.TempDir(), "--log-level=error",
 	}, &out, &errs)
 	require.Equal(t, service.ExitFailure, code)
 	require.Contains(t, errs.String(), "reaching Kafka")

@@ -39,7 +39,7 @@ func TestHelpNamesEveryFlagWithItsVariable(t *testing.T) {
 	status, out, _ = exec(t, "run", "--help")
 	require.Equal(t, service.ExitOK, status)
 	for _, want := range []string{
-		"--kafka-brokers", "MESHWORK_KAFKA_BROKERS", "--registry-url", "MESHWORK_REGISTRY_URL", "--state-dir",
+		"--kafka", "MESHWORK_KAFKA_BROKERS", "--registry", "MESHWORK_REGISTRY_URL", "--state-dir",
 		"MESHWORK_STATE_DIR", "--kafka-sasl-password-file", "--commit-interval", "--http-listen", "MESHWORK_LOG_LEVEL",
 	} {
 		require.Contains(t, out, want)
@@ -48,8 +48,8 @@ func TestHelpNamesEveryFlagWithItsVariable(t *testing.T) {
 }
 
 func TestAllFaultsAreListedAtOnce(t *testing.T) {
-	status, _, errs := exec(t, "--kafka-brokers=nowhere", "--kafka-sasl-mechanism=GUESS", "--kafka-tls-cert=a.pem",
-		"--registry-url=ftp://x", "--commit-interval=2m", "--compression=rar", "--http-listen=8080", "--log-level=loud", "--state-dir=")
+	status, _, errs := exec(t, "--kafka=nowhere", "--kafka-sasl-mechanism=GUESS", "--kafka-tls-cert=a.pem",
+		"--registry=ftp://x", "--commit-interval=2m", "--compression=rar", "--http-listen=8080", "--log-level=loud", "--state-dir=")
 	require.Equal(t, service.ExitUsage, status)
 	for _, want := range []string{
 		`"nowhere"`, `"GUESS"`, "go together", "without --kafka-tls", `"ftp://x"`, "2m0s", `"rar"`, `"8080"`, `"loud"`, "--state-dir",
