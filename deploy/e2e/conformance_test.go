@@ -13,7 +13,7 @@ func TestKafkaLayer(t *testing.T) {
 		"4.3.1": {TransactionVersion: 2, GroupVersion: 1},
 		"3.9.2": {},
 	}
-	onEveryKafka(t, func(t *testing.T, b *realkafka.Broker) {
+	sideBySide(t, func(t *testing.T, b *realkafka.Broker) {
 		kafkatest.Exercise(t, []string{b.Addr}, finalized[b.Version])
 	})
 }

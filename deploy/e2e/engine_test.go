@@ -15,7 +15,7 @@ import (
 // The engine's own tests of tables, crash points, members that come and go, uncertain commits, restarts and joins
 // look into the engine, so they live with it; here they run against a real broker.
 func TestEngine(t *testing.T) {
-	onEveryKafka(t, func(t *testing.T, b *realkafka.Broker) {
+	sideBySide(t, func(t *testing.T, b *realkafka.Broker) {
 		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-v", "-run",

@@ -59,6 +59,19 @@ func onEveryKafka(t *testing.T, test func(t *testing.T, b *realkafka.Broker)) {
 	}
 }
 
+// sideBySide runs a test that mostly waits (for sessions to time out, for brokers to answer) against every supported
+// version at the same time.
+func sideBySide(t *testing.T, test func(t *testing.T, b *realkafka.Broker)) {
+	t.Helper()
+	for _, v := range realkafka.Versions {
+		b := kafkaOf(t, v)
+		t.Run(v, func(t *testing.T) {
+			t.Parallel()
+			test(t, b)
+		})
+	}
+}
+
 // command is a built program of the project, from bin/.
 func command(t *testing.T, name string) string {
 	t.Helper()
