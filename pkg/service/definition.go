@@ -22,7 +22,11 @@ type Definition struct {
 	// Products gives the data products that the service materialises. It is
 	// called once per process, after the configuration was checked.
 	Products func(cfg *Config) ([]stream.Definition, error)
-	// Routes adds the service's API to the process's mux; nil when it has
+	// APIs names the service's APIs, for the index of the process. Each is the
+	// first element of its paths, and its OpenAPI document is served at
+	// OpenAPIPath: "orders" has /orders, /orders/... and /orders/openapi.json.
+	APIs []string
+	// Routes adds the service's APIs to the process's mux; nil when it has
 	// none. Patterns must begin with a path of the service's own, because
 	// services share the mux. It is called once, before serving starts.
 	Routes func(mux *http.ServeMux, deps Deps) error

@@ -6,7 +6,7 @@
 // and the routes of its API. Main runs one Definition as a program of its own;
 // Open and Platform.Run run any number of them in one process, sharing one
 // Kafka client, one registry client, one producer, one metrics registry and
-// one HTTP server.
+// one HTTP server, whose page / lists services, products and API documents.
 //
 // Configuration is complete or refused: Config.Validate lists all faults at
 // once. Secrets come from files or the environment, never from arguments, and

@@ -97,6 +97,7 @@ func (p *Platform) Prepare(services ...Definition) error {
 		return err
 	}
 	p.Server.Mux.HandleFunc("GET /describe", description.serve)
+	p.Server.Mux.HandleFunc("GET /{$}", newIndex(description, services).serve)
 	for _, s := range services {
 		if s.Routes == nil {
 			continue

@@ -3,6 +3,7 @@ package service_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -22,7 +23,7 @@ import (
 // counting is a service with one product and one route.
 func counting(stopped *bool) service.Definition {
 	return service.Definition{
-		Name: "counting", Doc: "Counts.",
+		Name: "counting", Doc: "Counts.", APIs: []string{"counting"},
 		Products: func(*service.Config) ([]stream.Definition, error) {
 			p := stream.Define(product.ProductState, stream.Spec{},
 				stream.On(product.ProductChangeEvent, func(c *stream.Ctx[string, product.Product], e product.ProductChange) error {
@@ -75,9 +76,17 @@ func TestServiceRunsUntilItsContextEnds(t *testing.T) {
 			t.Fatalf("not ready: %v\n%s", err, errs.String())
 		}
 	}
-	for _, path := range []string{"/livez", "/metrics", "/describe", "/counting/ping"} {
+	for _, path := range []string{"/livez", "/metrics", "/describe", "/counting/ping", "/"} {
 		require.NoError(t, service.Probe(t.Context(), addr, path), path)
 	}
+	require.Error(t, service.Probe(t.Context(), addr, "/nothing-here"), "the index is one page, not all of them")
+	resp, err := http.Get("http://" + addr + "/") //nolint:noctx // a test
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var index service.Index
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&index))
+	require.Equal(t, "product", index.Services[0].Products[0].Name)
+	require.Equal(t, []service.IndexPage{{Name: "counting", Path: "/counting/openapi.json"}}, index.Services[0].APIs)
 	stop()
 	require.Equal(t, service.ExitOK, <-ended, errs.String())
 	require.True(t, stopped)

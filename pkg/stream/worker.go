@@ -224,7 +224,8 @@ func (w *worker) loop(ctx context.Context) error {
 				return err
 			}
 		case ask := <-w.asks:
-			ask <- w.status()
+			w.publishStatus() // who looks next must not see less than the one who asked was told
+			ask <- *w.state.Load()
 		case <-timer.C:
 		}
 		if now := time.Now(); now.Sub(w.ticked) >= time.Second {

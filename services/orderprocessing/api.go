@@ -52,7 +52,7 @@ var openAPI []byte
 //	POST /orders               202 and Location once the command is in the mesh
 //	POST /orders/{id}/cancel   202 once the command is in the mesh; 409 where it is known to be too late
 //	GET  /orders/{id}          the latest state of an order
-//	GET  /openapi.json         this, for machines
+//	GET  /orders/openapi.json  this, for machines
 //
 // Errors are application/problem+json: 400 for what is not JSON of the right shape, 422 naming the field that is not
 // valid, 413 and 415 for bodies that are too large or not JSON, 503 with Retry-After while the mesh cannot be reached.
@@ -65,7 +65,7 @@ func API(c APIConfig) http.Handler {
 	mux.HandleFunc("POST /orders", a.create)
 	mux.HandleFunc("POST /orders/{id}/cancel", a.cancel)
 	mux.HandleFunc("GET /orders/{id}", a.get)
-	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /orders/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(openAPI)
 	})

@@ -200,7 +200,7 @@ func TestCancelOrder(t *testing.T) {
 
 // The document names every route the API serves, and no other.
 func TestOpenAPI(t *testing.T) {
-	w := call(t, (&fakeMesh{}).api(), "GET", "/openapi.json", "")
+	w := call(t, (&fakeMesh{}).api(), "GET", "/orders/openapi.json", "")
 	require.Equal(t, http.StatusOK, w.Code)
 	var doc struct {
 		Paths      map[string]map[string]json.RawMessage

@@ -33,6 +33,7 @@ func Service(getenv func(string) string) service.Definition {
 			}
 			return Products(rules)
 		},
+		APIs: []string{"orders"},
 		Routes: func(mux *http.ServeMux, deps service.Deps) error {
 			rules, err := RulesFrom(getenv)
 			if err != nil {
@@ -68,7 +69,6 @@ func mount(mux *http.ServeMux, rules Rules, deps service.Deps) error {
 	})
 	mux.Handle("/orders", api)
 	mux.Handle("/orders/", api)
-	mux.Handle("GET /openapi.json", api)
 	return nil
 }
 
