@@ -42,6 +42,37 @@ var CancelOrderCommand = &schemas.Topic[string, CancelOrder]{
 
 const cancelOrderCommandSchema = `{"type":"record","name":"CancelOrder","namespace":"dev.meshwork.orderproc","doc":"Request to withdraw an order that is not completed yet. It may be refused; the order state then says why.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order to withdraw; record key."},{"name":"reason","type":"string","doc":"Why, in the sender's words; kept with the order."},{"name":"requestedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the withdrawal was asked for (UTC, milliseconds)."}]}`
 
+// CancellationMatchState: Which earlier sales every credit note takes back, line by line, with the confidence of each
+// match or the reason there is none.
+var CancellationMatchState = &schemas.Topic[string, CancellationMatch]{
+	Info: schemas.Info{
+		Name:          "pub.ecomm.orderproc.cancellation-match.state.v1",
+		Subject:       "pub.ecomm.orderproc.cancellation-match.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        cancellationMatchStateSchema,
+		Record:        "dev.meshwork.orderproc.CancellationMatch",
+		KeyFields:     []string{"orderId"},
+		Contract:      "urn:meshwork:contract:orderproc.cancellation-match.state",
+		Product:       "urn:meshwork:product:orderproc.order-processing-update",
+		Owner:         "orderprocessing",
+		Doc:           "Which earlier sales every credit note takes back, line by line, with the confidence of each match or the reason there is none.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[CancellationMatch]{
+		Append: func(dst []byte, v *CancellationMatch) []byte { return v.AppendAvro(dst) },
+		Decode: (*CancellationMatch).DecodeAvro,
+	},
+	KeyOf: func(v *CancellationMatch) string {
+		return v.OrderID
+	},
+}
+
+const cancellationMatchStateSchema = `{"type":"record","name":"CancellationMatch","namespace":"dev.meshwork.orderproc","doc":"Which earlier sales a credit note takes back, line by line, and how sure that is.","fields":[{"name":"orderId","type":"string","doc":"The credit note; record key."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous credit notes."},{"name":"creditedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the credit note was placed (UTC, milliseconds)."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"confidence","type":{"type":"enum","name":"MatchConfidence","doc":"How sure it is which sale a credit note's line takes back. CERTAIN: the credit note names the order. HIGH: one sale line of that customer, product, quantity and price, still untouched, precedes it. MEDIUM: several such lines, of which the latest was taken; or one of that quantity at another price. LOW: part of a larger line, or pieces of several lines, or fewer pieces than credited. UNMATCHED: none; the reason says why. UNKNOWN: a level this reader does not know yet.","symbols":["UNKNOWN","UNMATCHED","LOW","MEDIUM","HIGH","CERTAIN"],"default":"UNKNOWN"},"doc":"The lowest confidence of its lines."},{"name":"reason","type":["null",{"type":"enum","name":"UnmatchedReason","doc":"Why a line is not matched, or not wholly. PENDING: not looked at yet. ANONYMOUS: the credit note names no customer. NO_PURCHASE: the customer is not known to have bought the product before, within the matching window. NOTHING_LEFT: all that was bought is credited already. FEWER_LEFT: fewer pieces are left than were credited. UNKNOWN: a reason this reader does not know yet.","symbols":["UNKNOWN","PENDING","ANONYMOUS","NO_PURCHASE","NOTHING_LEFT","FEWER_LEFT"],"default":"UNKNOWN"}],"default":null,"doc":"Why not everything is matched: the reason of the first line that has one."},{"name":"units","type":"long","doc":"Pieces credited; above zero."},{"name":"matchedUnits","type":"long","doc":"Pieces of them found in earlier sales."},{"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What was credited, after discounts; zero or positive."},{"name":"matchedOrderIds","type":{"type":"array","items":"string"},"doc":"The sales it takes back, each once, in byte order."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"CreditLine","doc":"One line of a credit note and the sales it takes back.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in the credit note."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"units","type":"long","doc":"Pieces credited; above zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What one piece was credited with, in the order's currency."},{"name":"confidence","type":"MatchConfidence","doc":"How sure the match is."},{"name":"reason","type":["null","UnmatchedReason"],"default":null,"doc":"Why it is not matched, or not wholly; absent where all pieces are."},{"name":"matchedUnits","type":"long","doc":"Pieces found in earlier sales; all of them where the credit note names the order."},{"name":"matches","type":{"type":"array","items":{"type":"record","name":"MatchedLine","doc":"Pieces of one sale line that a credit note takes back.","fields":[{"name":"orderId","type":"string","doc":"The sale."},{"name":"lineNumber","type":"int","doc":"The line's number in that sale."},{"name":"units","type":"long","doc":"Pieces taken back from it."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What one piece was sold for, in the order's currency."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the sale was placed (UTC, milliseconds)."}]}},"doc":"The sale lines, latest first; empty where none is known."}]}},"doc":"Its lines by number."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what last changed the match (UTC, milliseconds)."}]}`
+
 // CreateOrderCommand: Hand an order to order processing: from checkout, the orders API, partner sales or a file.
 var CreateOrderCommand = &schemas.Topic[string, CreateOrder]{
 	Info: schemas.Info{
@@ -71,7 +102,37 @@ var CreateOrderCommand = &schemas.Topic[string, CreateOrder]{
 	},
 }
 
-const createOrderCommandSchema = `{"type":"record","name":"CreateOrder","namespace":"dev.meshwork.orderproc","doc":"Request to take in an order. It may be refused; the order state then says why.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"Id of the order to create; record key. The invoice number where the order comes from a file."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"customerName","type":["null","string"],"default":null,"doc":"Customer's name for the order, where the caller knows it."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"OrderItem","doc":"One line of an order, as ordered.","fields":[{"name":"lineNumber","type":"int","doc":"Position that identifies the line for ever; for orders read from a file it is the number of the data row (the first row after the header is 1)."},{"name":"productId","type":"string","doc":"Product, in the product domain's spelling: upper case."},{"name":"productCode","type":"string","doc":"Product code as it was entered, before its spelling was unified."},{"name":"description","type":["null","string"],"default":null,"doc":"Text of the line as it was entered, untrimmed."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs, never zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals; negative only in adjustments."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line (quantity × unitPrice), in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."}]}},"doc":"Lines in the order they were entered; at least one."},{"name":"billTo","type":["null",{"type":"record","name":"Address","doc":"A postal address.","fields":[{"name":"name","type":["null","string"],"default":null,"doc":"Person or company at the address."},{"name":"line1","type":"string","doc":"Street and number."},{"name":"line2","type":["null","string"],"default":null,"doc":"Second address line."},{"name":"city","type":"string","doc":"Town."},{"name":"postalCode","type":["null","string"],"default":null,"doc":"Postal code as written in the country."},{"name":"region","type":["null","string"],"default":null,"doc":"State, province or county."},{"name":"country","type":"string","doc":"Country, as ISO 3166-1 alpha-2 where known, else its name."}]}],"default":null,"doc":"Address for the bill."},{"name":"shipTo","type":["null","Address"],"default":null,"doc":"Address the goods go to."},{"name":"paymentReference","type":["null","string"],"default":null,"doc":"The payment provider's reference; never a card number."},{"name":"comment","type":["null","string"],"default":null,"doc":"Free text from the customer or clerk."},{"name":"cancels","type":["null","string"],"default":null,"doc":"For a credit note: the order it credits, where known. Information only: it changes nothing about that order."}]}`
+const createOrderCommandSchema = `{"type":"record","name":"CreateOrder","namespace":"dev.meshwork.orderproc","doc":"Request to take in an order. It may be refused; the order state then says why.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"Id of the order to create; record key. The invoice number where the order comes from a file."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"customerName","type":["null","string"],"default":null,"doc":"Customer's name for the order, where the caller knows it."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"OrderItem","doc":"One line of an order, as ordered.","fields":[{"name":"lineNumber","type":"int","doc":"Position that identifies the line for ever; for orders read from a file it is the number of the data row (the first row after the header is 1)."},{"name":"productId","type":"string","doc":"Product, in the product domain's spelling: upper case."},{"name":"productCode","type":"string","doc":"Product code as it was entered, before its spelling was unified."},{"name":"description","type":["null","string"],"default":null,"doc":"Text of the line as it was entered, untrimmed."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs, never zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals; negative only in adjustments."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line (quantity × unitPrice), in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."},{"name":"productName","type":["null","string"],"default":null,"doc":"The product's name when the order was taken in; filled by order processing, which drops what a command says here. Absent where the product was not known."},{"name":"listPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"The product's list price when the order was taken in, in the product's currency; filled by order processing like productName."}]}},"doc":"Lines in the order they were entered; at least one."},{"name":"billTo","type":["null",{"type":"record","name":"Address","doc":"A postal address.","fields":[{"name":"name","type":["null","string"],"default":null,"doc":"Person or company at the address."},{"name":"line1","type":"string","doc":"Street and number."},{"name":"line2","type":["null","string"],"default":null,"doc":"Second address line."},{"name":"city","type":"string","doc":"Town."},{"name":"postalCode","type":["null","string"],"default":null,"doc":"Postal code as written in the country."},{"name":"region","type":["null","string"],"default":null,"doc":"State, province or county."},{"name":"country","type":"string","doc":"Country, as ISO 3166-1 alpha-2 where known, else its name."}]}],"default":null,"doc":"Address for the bill."},{"name":"shipTo","type":["null","Address"],"default":null,"doc":"Address the goods go to."},{"name":"paymentReference","type":["null","string"],"default":null,"doc":"The payment provider's reference; never a card number."},{"name":"comment","type":["null","string"],"default":null,"doc":"Free text from the customer or clerk."},{"name":"cancels","type":["null","string"],"default":null,"doc":"For a credit note: the order it credits, where known. Information only: it changes nothing about that order."},{"name":"partner","type":["null",{"type":"record","name":"Partner","doc":"A sale through a partner.","fields":[{"name":"partnerId","type":"string","doc":"The partner: letters and digits."},{"name":"reference","type":"string","doc":"The partner's own number of the order; with partnerId it makes the orderId, so an order sent twice is one order."}]}],"default":null,"doc":"The partner and its reference, for orders of channel PARTNER. Required there, and nowhere else."}]}`
+
+// CreditLineMatchedEvent: Matches of single lines, re-keyed to their credit note.
+var CreditLineMatchedEvent = &schemas.Topic[string, CreditLineMatched]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.orderproc.credit-line-matched.event.v1",
+		Subject:       "priv.ecomm.orderproc.credit-line-matched.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        creditLineMatchedEventSchema,
+		Record:        "dev.meshwork.orderproc.CreditLineMatched",
+		KeyFields:     []string{"orderId"},
+		Contract:      "urn:meshwork:contract:orderproc.credit-line-matched.event",
+		Product:       "urn:meshwork:product:orderproc.order-processing-update",
+		Owner:         "orderprocessing",
+		Doc:           "Matches of single lines, re-keyed to their credit note.",
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[CreditLineMatched]{
+		Append: func(dst []byte, v *CreditLineMatched) []byte { return v.AppendAvro(dst) },
+		Decode: (*CreditLineMatched).DecodeAvro,
+	},
+	KeyOf: func(v *CreditLineMatched) string {
+		return v.OrderID
+	},
+}
+
+const creditLineMatchedEventSchema = `{"type":"record","name":"CreditLineMatched","namespace":"dev.meshwork.orderproc","doc":"The match of one line of a credit note, or a better one after an order that came late.","fields":[{"name":"orderId","type":"string","doc":"The credit note; record key."},{"name":"line","type":{"type":"record","name":"CreditLine","doc":"One line of a credit note and the sales it takes back.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in the credit note."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"units","type":"long","doc":"Pieces credited; above zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What one piece was credited with, in the order's currency."},{"name":"confidence","type":{"type":"enum","name":"MatchConfidence","doc":"How sure it is which sale a credit note's line takes back. CERTAIN: the credit note names the order. HIGH: one sale line of that customer, product, quantity and price, still untouched, precedes it. MEDIUM: several such lines, of which the latest was taken; or one of that quantity at another price. LOW: part of a larger line, or pieces of several lines, or fewer pieces than credited. UNMATCHED: none; the reason says why. UNKNOWN: a level this reader does not know yet.","symbols":["UNKNOWN","UNMATCHED","LOW","MEDIUM","HIGH","CERTAIN"],"default":"UNKNOWN"},"doc":"How sure the match is."},{"name":"reason","type":["null",{"type":"enum","name":"UnmatchedReason","doc":"Why a line is not matched, or not wholly. PENDING: not looked at yet. ANONYMOUS: the credit note names no customer. NO_PURCHASE: the customer is not known to have bought the product before, within the matching window. NOTHING_LEFT: all that was bought is credited already. FEWER_LEFT: fewer pieces are left than were credited. UNKNOWN: a reason this reader does not know yet.","symbols":["UNKNOWN","PENDING","ANONYMOUS","NO_PURCHASE","NOTHING_LEFT","FEWER_LEFT"],"default":"UNKNOWN"}],"default":null,"doc":"Why it is not matched, or not wholly; absent where all pieces are."},{"name":"matchedUnits","type":"long","doc":"Pieces found in earlier sales; all of them where the credit note names the order."},{"name":"matches","type":{"type":"array","items":{"type":"record","name":"MatchedLine","doc":"Pieces of one sale line that a credit note takes back.","fields":[{"name":"orderId","type":"string","doc":"The sale."},{"name":"lineNumber","type":"int","doc":"The line's number in that sale."},{"name":"units","type":"long","doc":"Pieces taken back from it."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What one piece was sold for, in the order's currency."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the sale was placed (UTC, milliseconds)."}]}},"doc":"The sale lines, latest first; empty where none is known."}]},"doc":"The line and its match."}]}`
 
 // OrderCancelledEvent: Tell that an order was withdrawn or credited.
 var OrderCancelledEvent = &schemas.Topic[string, OrderCancelled]{
@@ -102,7 +163,7 @@ var OrderCancelledEvent = &schemas.Topic[string, OrderCancelled]{
 	},
 }
 
-const orderCancelledEventSchema = `{"type":"record","name":"OrderCancelled","namespace":"dev.meshwork.orderproc","doc":"An order was withdrawn before completion, or a credit note was booked.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"cancelledAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was cancelled, in event time (UTC, milliseconds)."},{"name":"effect","type":{"type":"enum","name":"CancelEffect","doc":"What a cancellation does to the books. WITHDRAWN: the order never completed, so no sale was booked and none is taken back. CREDITED: a credit note; its (negative) lines are booked. UNKNOWN: an effect this reader does not know yet.","symbols":["UNKNOWN","WITHDRAWN","CREDITED"],"default":"UNKNOWN"},"doc":"What the cancellation does to the books."},{"name":"reason","type":["null","string"],"default":null,"doc":"Why, in the words of whoever cancelled."},{"name":"cancels","type":["null","string"],"default":null,"doc":"For a credit note: the order it credits, where known."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","doc":"One line of an order in an event: what downstream products compute with.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in the order."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line, in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."}]}},"doc":"All lines of the cancelled order, with the signs they were ordered with."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."}]}`
+const orderCancelledEventSchema = `{"type":"record","name":"OrderCancelled","namespace":"dev.meshwork.orderproc","doc":"An order was withdrawn before completion, or a credit note was booked.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"cancelledAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was cancelled, in event time (UTC, milliseconds)."},{"name":"effect","type":{"type":"enum","name":"CancelEffect","doc":"What a cancellation does to the books. WITHDRAWN: the order never completed, so no sale was booked and none is taken back. CREDITED: a credit note; its (negative) lines are booked. UNKNOWN: an effect this reader does not know yet.","symbols":["UNKNOWN","WITHDRAWN","CREDITED"],"default":"UNKNOWN"},"doc":"What the cancellation does to the books."},{"name":"reason","type":["null","string"],"default":null,"doc":"Why, in the words of whoever cancelled."},{"name":"cancels","type":["null","string"],"default":null,"doc":"For a credit note: the order it credits, where known."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","doc":"One line of an order in an event: what downstream products compute with.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in the order."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line, in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."},{"name":"listPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"The product's list price when the order was taken in; absent where the product was not known."}]}},"doc":"All lines of the cancelled order, with the signs they were ordered with."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."},{"name":"partner","type":["null",{"type":"record","name":"Partner","doc":"A sale through a partner.","fields":[{"name":"partnerId","type":"string","doc":"The partner: letters and digits."},{"name":"reference","type":"string","doc":"The partner's own number of the order; with partnerId it makes the orderId, so an order sent twice is one order."}]}],"default":null,"doc":"The partner and its reference, for orders of channel PARTNER."}]}`
 
 // OrderCompletedEvent: The books' view of finished orders: sales, adjustments and write-offs with their lines.
 var OrderCompletedEvent = &schemas.Topic[string, OrderCompleted]{
@@ -133,7 +194,40 @@ var OrderCompletedEvent = &schemas.Topic[string, OrderCompleted]{
 	},
 }
 
-const orderCompletedEventSchema = `{"type":"record","name":"OrderCompleted","namespace":"dev.meshwork.orderproc","doc":"An order is done: shipped and booked, or booked at once where nothing ships (adjustments, write-offs).","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"completedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order completed, in event time (UTC, milliseconds)."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","doc":"One line of an order in an event: what downstream products compute with.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in the order."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line, in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."}]}},"doc":"All lines of the order."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."}]}`
+const orderCompletedEventSchema = `{"type":"record","name":"OrderCompleted","namespace":"dev.meshwork.orderproc","doc":"An order is done: shipped and booked, or booked at once where nothing ships (adjustments, write-offs).","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"completedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order completed, in event time (UTC, milliseconds)."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","doc":"One line of an order in an event: what downstream products compute with.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in the order."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line, in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."},{"name":"listPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"The product's list price when the order was taken in; absent where the product was not known."}]}},"doc":"All lines of the order."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."},{"name":"partner","type":["null",{"type":"record","name":"Partner","doc":"A sale through a partner.","fields":[{"name":"partnerId","type":"string","doc":"The partner: letters and digits."},{"name":"reference","type":"string","doc":"The partner's own number of the order; with partnerId it makes the orderId, so an order sent twice is one order."}]}],"default":null,"doc":"The partner and its reference, for orders of channel PARTNER."}]}`
+
+// OrderHourlyState: How many orders took which step in each UTC hour, and the money in them, per channel and
+// currency.
+var OrderHourlyState = &schemas.Topic[OrderHourlyKey, OrderHourly]{
+	Info: schemas.Info{
+		Name:          "pub.ecomm.orderproc.order-hourly.state.v1",
+		Subject:       "pub.ecomm.orderproc.order-hourly.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        orderHourlyStateSchema,
+		Record:        "dev.meshwork.orderproc.OrderHourly",
+		KeyFields:     []string{"hour", "channel", "currency"},
+		Contract:      "urn:meshwork:contract:orderproc.order-hourly.state",
+		Product:       "urn:meshwork:product:orderproc.order-processing-update",
+		Owner:         "orderprocessing",
+		Doc:           "How many orders took which step in each UTC hour, and the money in them, per channel and currency.",
+	},
+	Keys: schemas.KeyCodec[OrderHourlyKey]{
+		Append: func(dst []byte, k OrderHourlyKey) []byte { return k.AppendKey(dst) },
+		Parse:  ParseOrderHourlyKey,
+	},
+	Values: schemas.Codec[OrderHourly]{
+		Append: func(dst []byte, v *OrderHourly) []byte { return v.AppendAvro(dst) },
+		Decode: (*OrderHourly).DecodeAvro,
+	},
+	KeyOf: func(v *OrderHourly) OrderHourlyKey {
+		return OrderHourlyKey{Hour: v.Hour.UTC().Truncate(time.Millisecond), Channel: v.Channel, Currency: v.Currency}
+	},
+}
+
+const orderHourlyStateSchema = `{"type":"record","name":"OrderHourly","namespace":"dev.meshwork.orderproc","doc":"What happened to orders within one UTC hour, per channel and currency. An order counts in the hour of each of its steps, so one order is in several rows.","fields":[{"name":"hour","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the UTC hour, in event time (milliseconds)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the orders came from."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217; XXX for refused orders that name none."},{"name":"accepted","type":"long","doc":"Orders of any kind taken in."},{"name":"validated","type":"long","doc":"Orders that passed the checks."},{"name":"shipmentScheduled","type":"long","doc":"Sales that got a shipment slot."},{"name":"completed","type":"long","doc":"Orders done: sales whose goods were shipped, adjustments and write-offs that were booked."},{"name":"cancelled","type":"long","doc":"withdrawn + credited."},{"name":"withdrawn","type":"long","doc":"Orders withdrawn before completion."},{"name":"credited","type":"long","doc":"Credit notes booked."},{"name":"refused","type":"long","doc":"Orders refused because they were not valid."},{"name":"units","type":"long","doc":"Pieces in the sales accepted in this hour."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice of the sales accepted in this hour."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Line discounts of those sales."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount."},{"name":"completedUnits","type":"long","doc":"Pieces in the sales completed in this hour."},{"name":"completedNet","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Net of the sales completed in this hour."},{"name":"withdrawnNet","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Net of the sales withdrawn in this hour, as they were ordered; zero or positive."},{"name":"creditedUnits","type":"long","doc":"Pieces in the credit notes of this hour; zero or negative."},{"name":"creditedNet","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Net of those credit notes; zero or negative."},{"name":"adjustedNet","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Net of the adjustments of this hour; either sign."},{"name":"writtenOffUnits","type":"long","doc":"Pieces written off in this hour; zero or negative."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest step counted here (UTC, milliseconds)."}]}`
 
 // OrderShipmentScheduledEvent: Tell the warehouse what leaves when.
 var OrderShipmentScheduledEvent = &schemas.Topic[string, OrderShipmentScheduled]{
@@ -164,7 +258,41 @@ var OrderShipmentScheduledEvent = &schemas.Topic[string, OrderShipmentScheduled]
 	},
 }
 
-const orderShipmentScheduledEventSchema = `{"type":"record","name":"OrderShipmentScheduled","namespace":"dev.meshwork.orderproc","doc":"A shipment slot was given to an order.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"shippingAddress","type":["null",{"type":"record","name":"Address","doc":"A postal address.","fields":[{"name":"name","type":["null","string"],"default":null,"doc":"Person or company at the address."},{"name":"line1","type":"string","doc":"Street and number."},{"name":"line2","type":["null","string"],"default":null,"doc":"Second address line."},{"name":"city","type":"string","doc":"Town."},{"name":"postalCode","type":["null","string"],"default":null,"doc":"Postal code as written in the country."},{"name":"region","type":["null","string"],"default":null,"doc":"State, province or county."},{"name":"country","type":"string","doc":"Country, as ISO 3166-1 alpha-2 where known, else its name."}]}],"default":null,"doc":"Where the goods go: the command's shipTo."},{"name":"units","type":"long","doc":"Pieces to ship."},{"name":"scheduledAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the slot was given, in event time (UTC, milliseconds)."},{"name":"shipAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the goods are planned to leave; the order completes then (UTC, milliseconds)."}]}`
+const orderShipmentScheduledEventSchema = `{"type":"record","name":"OrderShipmentScheduled","namespace":"dev.meshwork.orderproc","doc":"A shipment slot was given to an order.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"shippingAddress","type":["null",{"type":"record","name":"Address","doc":"A postal address.","fields":[{"name":"name","type":["null","string"],"default":null,"doc":"Person or company at the address."},{"name":"line1","type":"string","doc":"Street and number."},{"name":"line2","type":["null","string"],"default":null,"doc":"Second address line."},{"name":"city","type":"string","doc":"Town."},{"name":"postalCode","type":["null","string"],"default":null,"doc":"Postal code as written in the country."},{"name":"region","type":["null","string"],"default":null,"doc":"State, province or county."},{"name":"country","type":"string","doc":"Country, as ISO 3166-1 alpha-2 where known, else its name."}]}],"default":null,"doc":"Where the goods go: the command's shipTo."},{"name":"units","type":"long","doc":"Pieces to ship."},{"name":"scheduledAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the slot was given, in event time (UTC, milliseconds)."},{"name":"shipAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the goods are planned to leave; the order completes then (UTC, milliseconds)."},{"name":"partner","type":["null",{"type":"record","name":"Partner","doc":"A sale through a partner.","fields":[{"name":"partnerId","type":"string","doc":"The partner: letters and digits."},{"name":"reference","type":"string","doc":"The partner's own number of the order; with partnerId it makes the orderId, so an order sent twice is one order."}]}],"default":null,"doc":"The partner and its reference, for orders of channel PARTNER."}]}`
+
+// OrderStepEvent: Each change of an order, told to the hour it happened in, so that hours can be summed where they
+// live.
+var OrderStepEvent = &schemas.Topic[OrderHourlyKey, OrderStep]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.orderproc.order-step.event.v1",
+		Subject:       "priv.ecomm.orderproc.order-step.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        orderStepEventSchema,
+		Record:        "dev.meshwork.orderproc.OrderStep",
+		KeyFields:     []string{"hour", "channel", "currency"},
+		Contract:      "urn:meshwork:contract:orderproc.order-step.event",
+		Product:       "urn:meshwork:product:orderproc.order-processing-update",
+		Owner:         "orderprocessing",
+		Doc:           "Each change of an order, told to the hour it happened in, so that hours can be summed where they live.",
+	},
+	Keys: schemas.KeyCodec[OrderHourlyKey]{
+		Append: func(dst []byte, k OrderHourlyKey) []byte { return k.AppendKey(dst) },
+		Parse:  ParseOrderHourlyKey,
+	},
+	Values: schemas.Codec[OrderStep]{
+		Append: func(dst []byte, v *OrderStep) []byte { return v.AppendAvro(dst) },
+		Decode: (*OrderStep).DecodeAvro,
+	},
+	KeyOf: func(v *OrderStep) OrderHourlyKey {
+		return OrderHourlyKey{Hour: v.Hour.UTC().Truncate(time.Millisecond), Channel: v.Channel, Currency: v.Currency}
+	},
+}
+
+const orderStepEventSchema = `{"type":"record","name":"OrderStep","namespace":"dev.meshwork.orderproc","doc":"One change of an order, told to the hour it happened in.","fields":[{"name":"orderId","type":"string","doc":"The order."},{"name":"hour","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the UTC hour in which it happened, in event time (milliseconds)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217; XXX where a refused order names none."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"steps","type":{"type":"array","items":{"type":"enum","name":"OrderStatus","doc":"Step of the life cycle. ACCEPTED: taken in, not yet checked. VALIDATED: checked, waiting for a shipment slot. SHIPMENT_SCHEDULED: slot given. COMPLETED: shipped and booked, or booked at once where nothing ships. CANCELLED: withdrawn before completion, or a credit note that was booked. REFUSED: the command was not valid; reason says why. UNKNOWN: a step this reader does not know yet.","symbols":["UNKNOWN","ACCEPTED","VALIDATED","SHIPMENT_SCHEDULED","COMPLETED","CANCELLED","REFUSED"],"default":"UNKNOWN"}},"doc":"The statuses the order went through in this change."},{"name":"units","type":"long","doc":"The order's pieces, with their signs; 0 where it was refused."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"The order's gross, with its sign; 0 where it was refused."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"The order's line discounts; 0 where it was refused."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it happened, in event time (UTC, milliseconds)."}]}`
 
 // OrderValidatedEvent: Tell that an order passed all checks.
 var OrderValidatedEvent = &schemas.Topic[string, OrderValidated]{
@@ -195,7 +323,7 @@ var OrderValidatedEvent = &schemas.Topic[string, OrderValidated]{
 	},
 }
 
-const orderValidatedEventSchema = `{"type":"record","name":"OrderValidated","namespace":"dev.meshwork.orderproc","doc":"An order passed all checks.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."},{"name":"validatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the checks passed, in event time (UTC, milliseconds)."}]}`
+const orderValidatedEventSchema = `{"type":"record","name":"OrderValidated","namespace":"dev.meshwork.orderproc","doc":"An order passed all checks.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Customer id; absent for anonymous orders."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."},{"name":"validatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the checks passed, in event time (UTC, milliseconds)."},{"name":"partner","type":["null",{"type":"record","name":"Partner","doc":"A sale through a partner.","fields":[{"name":"partnerId","type":"string","doc":"The partner: letters and digits."},{"name":"reference","type":"string","doc":"The partner's own number of the order; with partnerId it makes the orderId, so an order sent twice is one order."}]}],"default":null,"doc":"The partner and its reference, for orders of channel PARTNER."}]}`
 
 // OrderState: The latest state of every order, complete: fold it to know all orders.
 var OrderState = &schemas.Topic[string, Order]{
@@ -225,7 +353,175 @@ var OrderState = &schemas.Topic[string, Order]{
 	},
 }
 
-const orderStateSchema = `{"type":"record","name":"Order","namespace":"dev.meshwork.orderproc","doc":"Latest state of one order.","fields":[{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"orderNo","type":["null","string"],"default":null,"doc":"Number shown to people, where it differs from the id."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"status","type":{"type":"enum","name":"OrderStatus","doc":"Step of the life cycle. ACCEPTED: taken in, not yet checked. VALIDATED: checked, waiting for a shipment slot. SHIPMENT_SCHEDULED: slot given. COMPLETED: shipped and booked, or booked at once where nothing ships. CANCELLED: withdrawn before completion, or a credit note that was booked. REFUSED: the command was not valid; reason says why. UNKNOWN: a step this reader does not know yet.","symbols":["UNKNOWN","ACCEPTED","VALIDATED","SHIPMENT_SCHEDULED","COMPLETED","CANCELLED","REFUSED"],"default":"UNKNOWN"},"doc":"Step of the life cycle."},{"name":"reason","type":["null","string"],"default":null,"doc":"Why the order was refused or cancelled."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"customer","type":["null",{"type":"record","name":"OrderCustomer","doc":"The customer as far as the order knows.","fields":[{"name":"id","type":"string","doc":"Customer id, plain digits for the shop's numbered customers."},{"name":"name","type":["null","string"],"default":null,"doc":"Customer's name, where the order carries one."}]}],"default":null,"doc":"The customer; absent for anonymous orders."},{"name":"billingAddress","type":["null",{"type":"record","name":"Address","doc":"A postal address.","fields":[{"name":"name","type":["null","string"],"default":null,"doc":"Person or company at the address."},{"name":"line1","type":"string","doc":"Street and number."},{"name":"line2","type":["null","string"],"default":null,"doc":"Second address line."},{"name":"city","type":"string","doc":"Town."},{"name":"postalCode","type":["null","string"],"default":null,"doc":"Postal code as written in the country."},{"name":"region","type":["null","string"],"default":null,"doc":"State, province or county."},{"name":"country","type":"string","doc":"Country, as ISO 3166-1 alpha-2 where known, else its name."}]}],"default":null,"doc":"Address for the bill: the command's billTo."},{"name":"shippingAddress","type":["null","Address"],"default":null,"doc":"Address the goods go to: the command's shipTo."},{"name":"paymentReference","type":["null","string"],"default":null,"doc":"The payment provider's reference; never a card number."},{"name":"comment","type":["null","string"],"default":null,"doc":"Free text from the customer or clerk."},{"name":"cancels","type":["null","string"],"default":null,"doc":"For a credit note: the order it credits, where known."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"OrderItem","doc":"One line of an order, as ordered.","fields":[{"name":"lineNumber","type":"int","doc":"Position that identifies the line for ever; for orders read from a file it is the number of the data row (the first row after the header is 1)."},{"name":"productId","type":"string","doc":"Product, in the product domain's spelling: upper case."},{"name":"productCode","type":"string","doc":"Product code as it was entered, before its spelling was unified."},{"name":"description","type":["null","string"],"default":null,"doc":"Text of the line as it was entered, untrimmed."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs, never zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals; negative only in adjustments."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line (quantity × unitPrice), in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."}]}},"doc":"Lines in the order they were entered; empty only in refused orders."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."},{"name":"idempotenceId","type":"string","doc":"idempotenceId of the command that made this order."},{"name":"withdrawnBy","type":["null","string"],"default":null,"doc":"idempotenceId of the cancel-order command that withdrew the order."},{"name":"revision","type":"int","doc":"Number of changes so far; 1 is the first."},{"name":"acceptedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the order was taken in, in event time (UTC, milliseconds)."},{"name":"validatedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it passed the checks, in event time (UTC, milliseconds)."},{"name":"scheduledAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the shipment slot was given, in event time (UTC, milliseconds)."},{"name":"shipAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the goods are planned to leave (UTC, milliseconds)."},{"name":"completedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it completed, in event time (UTC, milliseconds)."},{"name":"cancelledAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it was cancelled, in event time (UTC, milliseconds)."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the last change (UTC, milliseconds)."},{"name":"lastRefusal","type":["null",{"type":"record","name":"Refusal","doc":"A command about an existing order that was refused and changed nothing else.","fields":[{"name":"command","type":"string","doc":"Which command: create-order or cancel-order."},{"name":"idempotenceId","type":"string","doc":"The refused command's idempotenceId."},{"name":"reason","type":"string","doc":"Why, in a sentence for the sender."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the refused command (UTC, milliseconds)."}]}],"default":null,"doc":"The latest command about this order that was refused, where there was one."}]}`
+const orderStateSchema = `{"type":"record","name":"Order","namespace":"dev.meshwork.orderproc","doc":"Latest state of one order.","fields":[{"name":"orderId","type":"string","doc":"The order; record key."},{"name":"orderNo","type":["null","string"],"default":null,"doc":"Number shown to people, where it differs from the id."},{"name":"kind","type":{"type":"enum","name":"OrderKind","doc":"What an order does to the books. SALE: goods against money. CANCELLATION: a credit note, quantities negative. ADJUSTMENT: a correction of money without goods, such as bad debt. WRITE_OFF: stock that left without money (damaged, lost). UNKNOWN: a kind this reader does not know yet; refused in commands.","symbols":["UNKNOWN","SALE","CANCELLATION","ADJUSTMENT","WRITE_OFF"],"default":"UNKNOWN"},"doc":"What the order does to the books."},{"name":"status","type":{"type":"enum","name":"OrderStatus","doc":"Step of the life cycle. ACCEPTED: taken in, not yet checked. VALIDATED: checked, waiting for a shipment slot. SHIPMENT_SCHEDULED: slot given. COMPLETED: shipped and booked, or booked at once where nothing ships. CANCELLED: withdrawn before completion, or a credit note that was booked. REFUSED: the command was not valid; reason says why. UNKNOWN: a step this reader does not know yet.","symbols":["UNKNOWN","ACCEPTED","VALIDATED","SHIPMENT_SCHEDULED","COMPLETED","CANCELLED","REFUSED"],"default":"UNKNOWN"},"doc":"Step of the life cycle."},{"name":"reason","type":["null","string"],"default":null,"doc":"Why the order was refused or cancelled."},{"name":"orderDate","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order was placed: time of its earliest line (UTC, milliseconds)."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"channel","type":{"type":"enum","name":"Channel","doc":"Where an order came from. WEB: the shop. PARTNER: partner sales. BACK_OFFICE: staff, such as credit notes and write-offs. UNKNOWN: a channel this reader does not know yet.","symbols":["UNKNOWN","WEB","PARTNER","BACK_OFFICE"],"default":"UNKNOWN"},"doc":"Where the order came from."},{"name":"country","type":["null","string"],"default":null,"doc":"Country of the sale as the source writes it."},{"name":"customer","type":["null",{"type":"record","name":"OrderCustomer","doc":"The customer as far as the order knows.","fields":[{"name":"id","type":"string","doc":"Customer id, plain digits for the shop's numbered customers."},{"name":"name","type":["null","string"],"default":null,"doc":"Customer's name, where the order carries one."}]}],"default":null,"doc":"The customer; absent for anonymous orders."},{"name":"billingAddress","type":["null",{"type":"record","name":"Address","doc":"A postal address.","fields":[{"name":"name","type":["null","string"],"default":null,"doc":"Person or company at the address."},{"name":"line1","type":"string","doc":"Street and number."},{"name":"line2","type":["null","string"],"default":null,"doc":"Second address line."},{"name":"city","type":"string","doc":"Town."},{"name":"postalCode","type":["null","string"],"default":null,"doc":"Postal code as written in the country."},{"name":"region","type":["null","string"],"default":null,"doc":"State, province or county."},{"name":"country","type":"string","doc":"Country, as ISO 3166-1 alpha-2 where known, else its name."}]}],"default":null,"doc":"Address for the bill: the command's billTo."},{"name":"shippingAddress","type":["null","Address"],"default":null,"doc":"Address the goods go to: the command's shipTo."},{"name":"paymentReference","type":["null","string"],"default":null,"doc":"The payment provider's reference; never a card number."},{"name":"comment","type":["null","string"],"default":null,"doc":"Free text from the customer or clerk."},{"name":"cancels","type":["null","string"],"default":null,"doc":"For a credit note: the order it credits, where known."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"OrderItem","doc":"One line of an order, as ordered.","fields":[{"name":"lineNumber","type":"int","doc":"Position that identifies the line for ever; for orders read from a file it is the number of the data row (the first row after the header is 1)."},{"name":"productId","type":"string","doc":"Product, in the product domain's spelling: upper case."},{"name":"productCode","type":"string","doc":"Product code as it was entered, before its spelling was unified."},{"name":"description","type":["null","string"],"default":null,"doc":"Text of the line as it was entered, untrimmed."},{"name":"quantity","type":"int","doc":"Pieces; negative in credit notes and write-offs, never zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece in the order's currency, three decimals; negative only in adjustments."},{"name":"discount","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Deducted from the whole line (quantity × unitPrice), in the order's currency; absent means none."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the line was entered (UTC, milliseconds)."},{"name":"productName","type":["null","string"],"default":null,"doc":"The product's name when the order was taken in; filled by order processing, which drops what a command says here. Absent where the product was not known."},{"name":"listPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"The product's list price when the order was taken in, in the product's currency; filled by order processing like productName."}]}},"doc":"Lines in the order they were entered; empty only in refused orders."},{"name":"totals","type":{"type":"record","name":"OrderTotals","doc":"Sums over all lines of an order.","fields":[{"name":"lines","type":"int","doc":"Number of lines."},{"name":"units","type":"long","doc":"Sum of the quantities, in pieces, with their signs."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in the order's currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in the order's currency."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount, in the order's currency."}]},"doc":"Sums over the lines."},{"name":"idempotenceId","type":"string","doc":"idempotenceId of the command that made this order."},{"name":"withdrawnBy","type":["null","string"],"default":null,"doc":"idempotenceId of the cancel-order command that withdrew the order."},{"name":"revision","type":"int","doc":"Number of changes so far; 1 is the first."},{"name":"acceptedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the order was taken in, in event time (UTC, milliseconds)."},{"name":"validatedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it passed the checks, in event time (UTC, milliseconds)."},{"name":"scheduledAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the shipment slot was given, in event time (UTC, milliseconds)."},{"name":"shipAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the goods are planned to leave (UTC, milliseconds)."},{"name":"completedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it completed, in event time (UTC, milliseconds)."},{"name":"cancelledAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it was cancelled, in event time (UTC, milliseconds)."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the last change (UTC, milliseconds)."},{"name":"lastRefusal","type":["null",{"type":"record","name":"Refusal","doc":"A command about an existing order that was refused and changed nothing else.","fields":[{"name":"command","type":"string","doc":"Which command: create-order or cancel-order."},{"name":"idempotenceId","type":"string","doc":"The refused command's idempotenceId."},{"name":"reason","type":"string","doc":"Why, in a sentence for the sender."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the refused command (UTC, milliseconds)."}]}],"default":null,"doc":"The latest command about this order that was refused, where there was one."},{"name":"partner","type":["null",{"type":"record","name":"Partner","doc":"A sale through a partner.","fields":[{"name":"partnerId","type":"string","doc":"The partner: letters and digits."},{"name":"reference","type":"string","doc":"The partner's own number of the order; with partnerId it makes the orderId, so an order sent twice is one order."}]}],"default":null,"doc":"The partner and its reference, for orders of channel PARTNER."}]}`
+
+// PurchaseLedgerState: What every customer bought and gave back of every product, kept as long as matches may still
+// be found.
+var PurchaseLedgerState = &schemas.Topic[PurchaseLedgerKey, PurchaseLedger]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.orderproc.purchase-ledger.state.v1",
+		Subject:       "priv.ecomm.orderproc.purchase-ledger.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        purchaseLedgerStateSchema,
+		Record:        "dev.meshwork.orderproc.PurchaseLedger",
+		KeyFields:     []string{"customerId", "productId"},
+		Contract:      "urn:meshwork:contract:orderproc.purchase-ledger.state",
+		Product:       "urn:meshwork:product:orderproc.order-processing-update",
+		Owner:         "orderprocessing",
+		Doc:           "What every customer bought and gave back of every product, kept as long as matches may still be found.",
+		PII:           true,
+	},
+	Keys: schemas.KeyCodec[PurchaseLedgerKey]{
+		Append: func(dst []byte, k PurchaseLedgerKey) []byte { return k.AppendKey(dst) },
+		Parse:  ParsePurchaseLedgerKey,
+	},
+	Values: schemas.Codec[PurchaseLedger]{
+		Append: func(dst []byte, v *PurchaseLedger) []byte { return v.AppendAvro(dst) },
+		Decode: (*PurchaseLedger).DecodeAvro,
+	},
+	KeyOf: func(v *PurchaseLedger) PurchaseLedgerKey {
+		return PurchaseLedgerKey{CustomerID: v.CustomerID, ProductID: v.ProductID}
+	},
+}
+
+const purchaseLedgerStateSchema = `{"type":"record","name":"PurchaseLedger","namespace":"dev.meshwork.orderproc","doc":"What one customer bought and gave back of one product, within the matching window.","fields":[{"name":"customerId","type":"string","doc":"The customer."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"purchases","type":{"type":"array","items":{"type":"record","name":"LedgerLine","doc":"A line of a sale.","fields":[{"name":"orderId","type":"string","doc":"The sale."},{"name":"lineNumber","type":"int","doc":"The line's number in the sale."},{"name":"units","type":"long","doc":"Pieces; above zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece, in the order's currency."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the sale was placed (UTC, milliseconds)."}]}},"doc":"By time, then order, then line."},{"name":"credits","type":{"type":"array","items":{"type":"record","name":"LedgerCredit","doc":"A line of a credit note.","fields":[{"name":"orderId","type":"string","doc":"The credit note."},{"name":"creditedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was placed (UTC, milliseconds)."},{"name":"cancels","type":["null","string"],"default":null,"doc":"The order it names, where it does."},{"name":"line","type":{"type":"record","name":"CreditLine","doc":"One line of a credit note and the sales it takes back.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in the credit note."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"units","type":"long","doc":"Pieces credited; above zero."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What one piece was credited with, in the order's currency."},{"name":"confidence","type":{"type":"enum","name":"MatchConfidence","doc":"How sure it is which sale a credit note's line takes back. CERTAIN: the credit note names the order. HIGH: one sale line of that customer, product, quantity and price, still untouched, precedes it. MEDIUM: several such lines, of which the latest was taken; or one of that quantity at another price. LOW: part of a larger line, or pieces of several lines, or fewer pieces than credited. UNMATCHED: none; the reason says why. UNKNOWN: a level this reader does not know yet.","symbols":["UNKNOWN","UNMATCHED","LOW","MEDIUM","HIGH","CERTAIN"],"default":"UNKNOWN"},"doc":"How sure the match is."},{"name":"reason","type":["null",{"type":"enum","name":"UnmatchedReason","doc":"Why a line is not matched, or not wholly. PENDING: not looked at yet. ANONYMOUS: the credit note names no customer. NO_PURCHASE: the customer is not known to have bought the product before, within the matching window. NOTHING_LEFT: all that was bought is credited already. FEWER_LEFT: fewer pieces are left than were credited. UNKNOWN: a reason this reader does not know yet.","symbols":["UNKNOWN","PENDING","ANONYMOUS","NO_PURCHASE","NOTHING_LEFT","FEWER_LEFT"],"default":"UNKNOWN"}],"default":null,"doc":"Why it is not matched, or not wholly; absent where all pieces are."},{"name":"matchedUnits","type":"long","doc":"Pieces found in earlier sales; all of them where the credit note names the order."},{"name":"matches","type":{"type":"array","items":{"type":"record","name":"MatchedLine","doc":"Pieces of one sale line that a credit note takes back.","fields":[{"name":"orderId","type":"string","doc":"The sale."},{"name":"lineNumber","type":"int","doc":"The line's number in that sale."},{"name":"units","type":"long","doc":"Pieces taken back from it."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What one piece was sold for, in the order's currency."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the sale was placed (UTC, milliseconds)."}]}},"doc":"The sale lines, latest first; empty where none is known."}]},"doc":"The line and its present match."}]}},"doc":"By time, then credit note, then line."}]}`
+
+// PurchasePostingEvent: Orders and credit notes re-keyed to customer and product, where matches are found.
+var PurchasePostingEvent = &schemas.Topic[PurchaseLedgerKey, PurchasePosting]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.orderproc.purchase-posting.event.v1",
+		Subject:       "priv.ecomm.orderproc.purchase-posting.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        purchasePostingEventSchema,
+		Record:        "dev.meshwork.orderproc.PurchasePosting",
+		KeyFields:     []string{"customerId", "productId"},
+		Contract:      "urn:meshwork:contract:orderproc.purchase-posting.event",
+		Product:       "urn:meshwork:product:orderproc.order-processing-update",
+		Owner:         "orderprocessing",
+		Doc:           "Orders and credit notes re-keyed to customer and product, where matches are found.",
+		PII:           true,
+	},
+	Keys: schemas.KeyCodec[PurchaseLedgerKey]{
+		Append: func(dst []byte, k PurchaseLedgerKey) []byte { return k.AppendKey(dst) },
+		Parse:  ParsePurchaseLedgerKey,
+	},
+	Values: schemas.Codec[PurchasePosting]{
+		Append: func(dst []byte, v *PurchasePosting) []byte { return v.AppendAvro(dst) },
+		Decode: (*PurchasePosting).DecodeAvro,
+	},
+	KeyOf: func(v *PurchasePosting) PurchaseLedgerKey {
+		return PurchaseLedgerKey{CustomerID: v.CustomerID, ProductID: v.ProductID}
+	},
+}
+
+const purchasePostingEventSchema = `{"type":"record","name":"PurchasePosting","namespace":"dev.meshwork.orderproc","doc":"What one order means for one customer and one product.","fields":[{"name":"customerId","type":"string","doc":"The customer."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"orderId","type":"string","doc":"The sale or credit note."},{"name":"kind","type":{"type":"enum","name":"PostingKind","doc":"What a posting does to the ledger. PURCHASED: lines of an accepted sale. WITHDRAWN: that sale was withdrawn. CREDITED: lines of a credit note. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","PURCHASED","WITHDRAWN","CREDITED"],"default":"UNKNOWN"},"doc":"What it does to the ledger."},{"name":"orderedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the sale or credit note was placed (UTC, milliseconds)."},{"name":"cancels","type":["null","string"],"default":null,"doc":"For a credit note: the order it names."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"PostedLine","doc":"One line of a posting.","fields":[{"name":"lineNumber","type":"int","doc":"The line's number in its order."},{"name":"units","type":"long","doc":"Pieces, above zero also in credit notes."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece, in the order's currency."}]}},"doc":"The order's lines of this product; empty where it was withdrawn."}]}`
+
+// ReturnMatchedEvent: Pieces of earlier sales that credit notes take back, as they are found.
+var ReturnMatchedEvent = &schemas.Topic[string, ReturnMatched]{
+	Info: schemas.Info{
+		Name:          "pub.ecomm.orderproc.return-matched.event.v1",
+		Subject:       "pub.ecomm.orderproc.return-matched.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     168 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        returnMatchedEventSchema,
+		Record:        "dev.meshwork.orderproc.ReturnMatched",
+		KeyFields:     []string{"orderId"},
+		Contract:      "urn:meshwork:contract:orderproc.return-matched.event",
+		Product:       "urn:meshwork:product:orderproc.order-processing-update",
+		Owner:         "orderprocessing",
+		Doc:           "Pieces of earlier sales that credit notes take back, as they are found.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[ReturnMatched]{
+		Append: func(dst []byte, v *ReturnMatched) []byte { return v.AppendAvro(dst) },
+		Decode: (*ReturnMatched).DecodeAvro,
+	},
+	KeyOf: func(v *ReturnMatched) string {
+		return v.OrderID
+	},
+}
+
+const returnMatchedEventSchema = `{"type":"record","name":"ReturnMatched","namespace":"dev.meshwork.orderproc","doc":"Pieces of an earlier sale were found to be taken back by a credit note. A better match found later first takes the earlier one back, with units below zero.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"orderId","type":"string","doc":"The credit note; record key."},{"name":"lineNumber","type":"int","doc":"The line's number in the credit note."},{"name":"customerId","type":"string","doc":"Customer id."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"saleOrderId","type":"string","doc":"The sale."},{"name":"saleLineNumber","type":"int","doc":"The line's number in that sale."},{"name":"soldAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the sale was placed (UTC, milliseconds)."},{"name":"units","type":"long","doc":"Pieces given back; below zero where an earlier match is taken back. They add up."},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"What one piece was sold for, in the order's currency."},{"name":"currency","type":"string","doc":"Currency of unitPrice, ISO 4217 (GBP)."},{"name":"confidence","type":{"type":"enum","name":"MatchConfidence","doc":"How sure it is which sale a credit note's line takes back. CERTAIN: the credit note names the order. HIGH: one sale line of that customer, product, quantity and price, still untouched, precedes it. MEDIUM: several such lines, of which the latest was taken; or one of that quantity at another price. LOW: part of a larger line, or pieces of several lines, or fewer pieces than credited. UNMATCHED: none; the reason says why. UNKNOWN: a level this reader does not know yet.","symbols":["UNKNOWN","UNMATCHED","LOW","MEDIUM","HIGH","CERTAIN"],"default":"UNKNOWN"},"doc":"How sure the match is."},{"name":"matchedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what led to the match (UTC, milliseconds)."}]}`
+
+// OrderHourlyKey: the record key made of hour, channel, currency. Its text joins theirs with |.
+type OrderHourlyKey struct {
+	Hour     time.Time `json:"hour"`
+	Channel  Channel   `json:"channel"`
+	Currency string    `json:"currency"`
+}
+
+// AppendKey appends the text of k, which is what the record is partitioned on.
+func (k OrderHourlyKey) AppendKey(dst []byte) []byte {
+	dst = k.Hour.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = append(dst, '|')
+	dst = append(dst, k.Channel.String()...)
+	dst = append(dst, '|')
+	dst = schemas.AppendKeyPart(dst, k.Currency)
+	return dst
+}
+
+// String is the text of k.
+func (k OrderHourlyKey) String() string { return string(k.AppendKey(nil)) }
+
+// ParseOrderHourlyKey reads the text of a key.
+func ParseOrderHourlyKey(src []byte) (OrderHourlyKey, error) {
+	var k OrderHourlyKey
+	var parts [3]string
+	if err := schemas.SplitKey(src, parts[:]); err != nil {
+		return k, err
+	}
+	var err error
+	k.Hour, err = time.Parse("2006-01-02T15:04:05.000Z", parts[0])
+	if err != nil {
+		return OrderHourlyKey{}, fmt.Errorf("%w: hour: %w", schemas.ErrKey, err)
+	}
+	k.Channel, err = ParseChannel(parts[1])
+	if err != nil {
+		return OrderHourlyKey{}, fmt.Errorf("%w: channel: %w", schemas.ErrKey, err)
+	}
+	k.Currency = parts[2]
+	return k, nil
+}
+
+// PurchaseLedgerKey: the record key made of customerId, productId. Its text joins theirs with |.
+type PurchaseLedgerKey struct {
+	CustomerID string `json:"customerId"`
+	ProductID  string `json:"productId"`
+}
+
+// AppendKey appends the text of k, which is what the record is partitioned on.
+func (k PurchaseLedgerKey) AppendKey(dst []byte) []byte {
+	dst = schemas.AppendKeyPart(dst, k.CustomerID)
+	dst = append(dst, '|')
+	dst = schemas.AppendKeyPart(dst, k.ProductID)
+	return dst
+}
+
+// String is the text of k.
+func (k PurchaseLedgerKey) String() string { return string(k.AppendKey(nil)) }
+
+// ParsePurchaseLedgerKey reads the text of a key.
+func ParsePurchaseLedgerKey(src []byte) (PurchaseLedgerKey, error) {
+	var k PurchaseLedgerKey
+	var parts [2]string
+	if err := schemas.SplitKey(src, parts[:]); err != nil {
+		return k, err
+	}
+	k.CustomerID = parts[0]
+	k.ProductID = parts[1]
+	return k, nil
+}
 
 // CancelOrder: Request to withdraw an order that is not completed yet. It may be refused; the order state then says
 // why.
@@ -296,6 +592,352 @@ func (v *Identity) readAvro(r *wire.Reader) {
 	v.Created = time.UnixMilli(r.Long()).UTC()
 }
 
+// CancellationMatch: Which earlier sales a credit note takes back, line by line, and how sure that is.
+type CancellationMatch struct {
+	// The credit note; record key.
+	OrderID string `json:"orderId"`
+	// Customer id; absent for anonymous credit notes.
+	CustomerID schemas.Opt[string] `json:"customerId,omitzero"`
+	// When the credit note was placed (UTC, milliseconds).
+	CreditedAt time.Time `json:"creditedAt"`
+	// Currency of every amount, ISO 4217 (GBP).
+	Currency string `json:"currency"`
+	// The lowest confidence of its lines.
+	Confidence MatchConfidence `json:"confidence"`
+	// Why not everything is matched: the reason of the first line that has one.
+	Reason schemas.Opt[UnmatchedReason] `json:"reason,omitzero"`
+	// Pieces credited; above zero.
+	Units int64 `json:"units"`
+	// Pieces of them found in earlier sales.
+	MatchedUnits int64 `json:"matchedUnits"`
+	// What was credited, after discounts; zero or positive.
+	Amount schemas.Money `json:"amount"`
+	// The sales it takes back, each once, in byte order.
+	MatchedOrderIDs []string `json:"matchedOrderIds"`
+	// Its lines by number.
+	Lines []CreditLine `json:"lines"`
+	// Event time of what last changed the match (UTC, milliseconds).
+	Changed time.Time `json:"changed"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CancellationMatch) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.OrderID)
+	if v.CustomerID.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.CustomerID.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, v.CreditedAt.UnixMilli())
+	dst = wire.AppendString(dst, v.Currency)
+	dst = v.Confidence.AppendAvro(dst)
+	if v.Reason.Valid {
+		dst = append(dst, 2)
+		dst = v.Reason.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendLong(dst, v.MatchedUnits)
+	dst = wire.AppendDecimal(dst, int64(v.Amount))
+	if len(v.MatchedOrderIDs) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.MatchedOrderIDs)))
+		for i0 := range v.MatchedOrderIDs {
+			dst = wire.AppendString(dst, v.MatchedOrderIDs[i0])
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Lines) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Lines)))
+		for i0 := range v.Lines {
+			dst = v.Lines[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = wire.AppendLong(dst, v.Changed.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CancellationMatch) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CancellationMatch")
+}
+
+func (v *CancellationMatch) readAvro(r *wire.Reader) {
+	v.OrderID = r.String()
+	v.CustomerID = schemas.Opt[string]{}
+	if r.Present() {
+		v.CustomerID.Valid = true
+		v.CustomerID.Value = r.String()
+	}
+	v.CreditedAt = time.UnixMilli(r.Long()).UTC()
+	v.Currency = r.String()
+	v.Confidence = MatchConfidence(r.Index(6))
+	v.Reason = schemas.Opt[UnmatchedReason]{}
+	if r.Present() {
+		v.Reason.Valid = true
+		v.Reason.Value = UnmatchedReason(r.Index(6))
+	}
+	v.Units = r.Long()
+	v.MatchedUnits = r.Long()
+	v.Amount = schemas.Money(r.Decimal())
+	v.MatchedOrderIDs = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.MatchedOrderIDs)
+		v.MatchedOrderIDs = wire.Grow(v.MatchedOrderIDs, n0)
+		for ; i0 < len(v.MatchedOrderIDs); i0++ {
+			v.MatchedOrderIDs[i0] = r.String()
+		}
+	}
+	v.Lines = nil
+	for n0 := r.Block(8); n0 > 0; n0 = r.Block(8) {
+		i0 := len(v.Lines)
+		v.Lines = wire.Grow(v.Lines, n0)
+		for ; i0 < len(v.Lines); i0++ {
+			v.Lines[i0].readAvro(r)
+		}
+	}
+	v.Changed = time.UnixMilli(r.Long()).UTC()
+}
+
+// MatchConfidence: How sure it is which sale a credit note's line takes back. CERTAIN: the credit note names the
+// order. HIGH: one sale line of that customer, product, quantity and price, still untouched, precedes it. MEDIUM:
+// several such lines, of which the latest was taken; or one of that quantity at another price. LOW: part of a larger
+// line, or pieces of several lines, or fewer pieces than credited. UNMATCHED: none; the reason says why. UNKNOWN: a
+// level this reader does not know yet.
+type MatchConfidence uint8
+
+// The symbols of MatchConfidence.
+const (
+	MatchConfidenceUnknown   MatchConfidence = iota // UNKNOWN
+	MatchConfidenceUnmatched                        // UNMATCHED
+	MatchConfidenceLow                              // LOW
+	MatchConfidenceMedium                           // MEDIUM
+	MatchConfidenceHigh                             // HIGH
+	MatchConfidenceCertain                          // CERTAIN
+)
+
+var matchConfidenceSymbols = [...]string{"UNKNOWN", "UNMATCHED", "LOW", "MEDIUM", "HIGH", "CERTAIN"}
+
+// String is the symbol; a number where v names none.
+func (v MatchConfidence) String() string {
+	if int(v) < len(matchConfidenceSymbols) {
+		return matchConfidenceSymbols[v]
+	}
+	return "MatchConfidence(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseMatchConfidence reads a symbol.
+func ParseMatchConfidence(text string) (MatchConfidence, error) {
+	for i, s := range matchConfidenceSymbols {
+		if s == text {
+			return MatchConfidence(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of MatchConfidence", text)
+}
+
+// MarshalText writes the symbol.
+func (v MatchConfidence) MarshalText() ([]byte, error) {
+	if int(v) < len(matchConfidenceSymbols) {
+		return []byte(matchConfidenceSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of MatchConfidence", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *MatchConfidence) UnmarshalText(text []byte) error {
+	p, err := ParseMatchConfidence(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v MatchConfidence) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(matchConfidenceSymbols) {
+		v = MatchConfidenceUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
+// UnmatchedReason: Why a line is not matched, or not wholly. PENDING: not looked at yet. ANONYMOUS: the credit note
+// names no customer. NO_PURCHASE: the customer is not known to have bought the product before, within the matching
+// window. NOTHING_LEFT: all that was bought is credited already. FEWER_LEFT: fewer pieces are left than were
+// credited. UNKNOWN: a reason this reader does not know yet.
+type UnmatchedReason uint8
+
+// The symbols of UnmatchedReason.
+const (
+	UnmatchedReasonUnknown     UnmatchedReason = iota // UNKNOWN
+	UnmatchedReasonPending                            // PENDING
+	UnmatchedReasonAnonymous                          // ANONYMOUS
+	UnmatchedReasonNoPurchase                         // NO_PURCHASE
+	UnmatchedReasonNothingLeft                        // NOTHING_LEFT
+	UnmatchedReasonFewerLeft                          // FEWER_LEFT
+)
+
+var unmatchedReasonSymbols = [...]string{"UNKNOWN", "PENDING", "ANONYMOUS", "NO_PURCHASE", "NOTHING_LEFT", "FEWER_LEFT"}
+
+// String is the symbol; a number where v names none.
+func (v UnmatchedReason) String() string {
+	if int(v) < len(unmatchedReasonSymbols) {
+		return unmatchedReasonSymbols[v]
+	}
+	return "UnmatchedReason(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseUnmatchedReason reads a symbol.
+func ParseUnmatchedReason(text string) (UnmatchedReason, error) {
+	for i, s := range unmatchedReasonSymbols {
+		if s == text {
+			return UnmatchedReason(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of UnmatchedReason", text)
+}
+
+// MarshalText writes the symbol.
+func (v UnmatchedReason) MarshalText() ([]byte, error) {
+	if int(v) < len(unmatchedReasonSymbols) {
+		return []byte(unmatchedReasonSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of UnmatchedReason", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *UnmatchedReason) UnmarshalText(text []byte) error {
+	p, err := ParseUnmatchedReason(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v UnmatchedReason) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(unmatchedReasonSymbols) {
+		v = UnmatchedReasonUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
+// CreditLine: One line of a credit note and the sales it takes back.
+type CreditLine struct {
+	// The line's number in the credit note.
+	LineNumber int32 `json:"lineNumber"`
+	// Product, upper case.
+	ProductID string `json:"productId"`
+	// Pieces credited; above zero.
+	Units int64 `json:"units"`
+	// What one piece was credited with, in the order's currency.
+	UnitPrice schemas.Money `json:"unitPrice"`
+	// How sure the match is.
+	Confidence MatchConfidence `json:"confidence"`
+	// Why it is not matched, or not wholly; absent where all pieces are.
+	Reason schemas.Opt[UnmatchedReason] `json:"reason,omitzero"`
+	// Pieces found in earlier sales; all of them where the credit note names the order.
+	MatchedUnits int64 `json:"matchedUnits"`
+	// The sale lines, latest first; empty where none is known.
+	Matches []MatchedLine `json:"matches"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CreditLine) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendLong(dst, int64(v.LineNumber))
+	dst = wire.AppendString(dst, v.ProductID)
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendDecimal(dst, int64(v.UnitPrice))
+	dst = v.Confidence.AppendAvro(dst)
+	if v.Reason.Valid {
+		dst = append(dst, 2)
+		dst = v.Reason.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, v.MatchedUnits)
+	if len(v.Matches) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Matches)))
+		for i0 := range v.Matches {
+			dst = v.Matches[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CreditLine) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CreditLine")
+}
+
+func (v *CreditLine) readAvro(r *wire.Reader) {
+	v.LineNumber = r.Int()
+	v.ProductID = r.String()
+	v.Units = r.Long()
+	v.UnitPrice = schemas.Money(r.Decimal())
+	v.Confidence = MatchConfidence(r.Index(6))
+	v.Reason = schemas.Opt[UnmatchedReason]{}
+	if r.Present() {
+		v.Reason.Valid = true
+		v.Reason.Value = UnmatchedReason(r.Index(6))
+	}
+	v.MatchedUnits = r.Long()
+	v.Matches = nil
+	for n0 := r.Block(5); n0 > 0; n0 = r.Block(5) {
+		i0 := len(v.Matches)
+		v.Matches = wire.Grow(v.Matches, n0)
+		for ; i0 < len(v.Matches); i0++ {
+			v.Matches[i0].readAvro(r)
+		}
+	}
+}
+
+// MatchedLine: Pieces of one sale line that a credit note takes back.
+type MatchedLine struct {
+	// The sale.
+	OrderID string `json:"orderId"`
+	// The line's number in that sale.
+	LineNumber int32 `json:"lineNumber"`
+	// Pieces taken back from it.
+	Units int64 `json:"units"`
+	// What one piece was sold for, in the order's currency.
+	UnitPrice schemas.Money `json:"unitPrice"`
+	// When the sale was placed (UTC, milliseconds).
+	OrderedAt time.Time `json:"orderedAt"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *MatchedLine) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.OrderID)
+	dst = wire.AppendLong(dst, int64(v.LineNumber))
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendDecimal(dst, int64(v.UnitPrice))
+	dst = wire.AppendLong(dst, v.OrderedAt.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *MatchedLine) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("MatchedLine")
+}
+
+func (v *MatchedLine) readAvro(r *wire.Reader) {
+	v.OrderID = r.String()
+	v.LineNumber = r.Int()
+	v.Units = r.Long()
+	v.UnitPrice = schemas.Money(r.Decimal())
+	v.OrderedAt = time.UnixMilli(r.Long()).UTC()
+}
+
 // CreateOrder: Request to take in an order. It may be refused; the order state then says why.
 type CreateOrder struct {
 	// Identity of this message.
@@ -328,6 +970,8 @@ type CreateOrder struct {
 	Comment schemas.Opt[string] `json:"comment,omitzero"`
 	// For a credit note: the order it credits, where known. Information only: it changes nothing about that order.
 	Cancels schemas.Opt[string] `json:"cancels,omitzero"`
+	// The partner and its reference, for orders of channel PARTNER. Required there, and nowhere else.
+	Partner schemas.Opt[Partner] `json:"partner,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -393,6 +1037,12 @@ func (v *CreateOrder) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	if v.Partner.Valid {
+		dst = append(dst, 2)
+		dst = v.Partner.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -426,7 +1076,7 @@ func (v *CreateOrder) readAvro(r *wire.Reader) {
 	}
 	v.OrderDate = time.UnixMilli(r.Long()).UTC()
 	v.Items = nil
-	for n0 := r.Block(8); n0 > 0; n0 = r.Block(8) {
+	for n0 := r.Block(10); n0 > 0; n0 = r.Block(10) {
 		i0 := len(v.Items)
 		v.Items = wire.Grow(v.Items, n0)
 		for ; i0 < len(v.Items); i0++ {
@@ -457,6 +1107,11 @@ func (v *CreateOrder) readAvro(r *wire.Reader) {
 	if r.Present() {
 		v.Cancels.Valid = true
 		v.Cancels.Value = r.String()
+	}
+	v.Partner = schemas.Opt[Partner]{}
+	if r.Present() {
+		v.Partner.Valid = true
+		v.Partner.Value.readAvro(r)
 	}
 }
 
@@ -595,6 +1250,12 @@ type OrderItem struct {
 	Discount schemas.Opt[schemas.Money] `json:"discount,omitzero"`
 	// When the line was entered (UTC, milliseconds).
 	OrderedAt time.Time `json:"orderedAt"`
+	// The product's name when the order was taken in; filled by order processing, which drops what a command says
+	// here. Absent where the product was not known.
+	ProductName schemas.Opt[string] `json:"productName,omitzero"`
+	// The product's list price when the order was taken in, in the product's currency; filled by order processing
+	// like productName.
+	ListPrice schemas.Opt[schemas.Money] `json:"listPrice,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -617,6 +1278,18 @@ func (v *OrderItem) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 0)
 	}
 	dst = wire.AppendLong(dst, v.OrderedAt.UnixMilli())
+	if v.ProductName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.ProductName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ListPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.ListPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -644,6 +1317,16 @@ func (v *OrderItem) readAvro(r *wire.Reader) {
 		v.Discount.Value = schemas.Money(r.Decimal())
 	}
 	v.OrderedAt = time.UnixMilli(r.Long()).UTC()
+	v.ProductName = schemas.Opt[string]{}
+	if r.Present() {
+		v.ProductName.Valid = true
+		v.ProductName.Value = r.String()
+	}
+	v.ListPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.ListPrice.Valid = true
+		v.ListPrice.Value = schemas.Money(r.Decimal())
+	}
 }
 
 // Address: A postal address.
@@ -729,6 +1412,61 @@ func (v *Address) readAvro(r *wire.Reader) {
 	v.Country = r.String()
 }
 
+// Partner: A sale through a partner.
+type Partner struct {
+	// The partner: letters and digits.
+	PartnerID string `json:"partnerId"`
+	// The partner's own number of the order; with partnerId it makes the orderId, so an order sent twice is one
+	// order.
+	Reference string `json:"reference"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Partner) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.PartnerID)
+	dst = wire.AppendString(dst, v.Reference)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Partner) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Partner")
+}
+
+func (v *Partner) readAvro(r *wire.Reader) {
+	v.PartnerID = r.String()
+	v.Reference = r.String()
+}
+
+// CreditLineMatched: The match of one line of a credit note, or a better one after an order that came late.
+type CreditLineMatched struct {
+	// The credit note; record key.
+	OrderID string `json:"orderId"`
+	// The line and its match.
+	Line CreditLine `json:"line"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CreditLineMatched) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.OrderID)
+	dst = v.Line.AppendAvro(dst)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CreditLineMatched) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CreditLineMatched")
+}
+
+func (v *CreditLineMatched) readAvro(r *wire.Reader) {
+	v.OrderID = r.String()
+	v.Line.readAvro(r)
+}
+
 // OrderCancelled: An order was withdrawn before completion, or a credit note was booked.
 type OrderCancelled struct {
 	// Identity of this message.
@@ -759,6 +1497,8 @@ type OrderCancelled struct {
 	Lines []OrderLine `json:"lines"`
 	// Sums over the lines.
 	Totals OrderTotals `json:"totals"`
+	// The partner and its reference, for orders of channel PARTNER.
+	Partner schemas.Opt[Partner] `json:"partner,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -803,6 +1543,12 @@ func (v *OrderCancelled) AppendAvro(dst []byte) []byte {
 	}
 	dst = append(dst, 0)
 	dst = v.Totals.AppendAvro(dst)
+	if v.Partner.Valid {
+		dst = append(dst, 2)
+		dst = v.Partner.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -843,7 +1589,7 @@ func (v *OrderCancelled) readAvro(r *wire.Reader) {
 		v.Country.Value = r.String()
 	}
 	v.Lines = nil
-	for n0 := r.Block(6); n0 > 0; n0 = r.Block(6) {
+	for n0 := r.Block(7); n0 > 0; n0 = r.Block(7) {
 		i0 := len(v.Lines)
 		v.Lines = wire.Grow(v.Lines, n0)
 		for ; i0 < len(v.Lines); i0++ {
@@ -851,6 +1597,11 @@ func (v *OrderCancelled) readAvro(r *wire.Reader) {
 		}
 	}
 	v.Totals.readAvro(r)
+	v.Partner = schemas.Opt[Partner]{}
+	if r.Present() {
+		v.Partner.Valid = true
+		v.Partner.Value.readAvro(r)
+	}
 }
 
 // CancelEffect: What a cancellation does to the books. WITHDRAWN: the order never completed, so no sale was booked
@@ -924,6 +1675,8 @@ type OrderLine struct {
 	Discount schemas.Opt[schemas.Money] `json:"discount,omitzero"`
 	// When the line was entered (UTC, milliseconds).
 	OrderedAt time.Time `json:"orderedAt"`
+	// The product's list price when the order was taken in; absent where the product was not known.
+	ListPrice schemas.Opt[schemas.Money] `json:"listPrice,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -939,6 +1692,12 @@ func (v *OrderLine) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 0)
 	}
 	dst = wire.AppendLong(dst, v.OrderedAt.UnixMilli())
+	if v.ListPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.ListPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -960,6 +1719,11 @@ func (v *OrderLine) readAvro(r *wire.Reader) {
 		v.Discount.Value = schemas.Money(r.Decimal())
 	}
 	v.OrderedAt = time.UnixMilli(r.Long()).UTC()
+	v.ListPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.ListPrice.Valid = true
+		v.ListPrice.Value = schemas.Money(r.Decimal())
+	}
 }
 
 // OrderTotals: Sums over all lines of an order.
@@ -1026,6 +1790,8 @@ type OrderCompleted struct {
 	Lines []OrderLine `json:"lines"`
 	// Sums over the lines.
 	Totals OrderTotals `json:"totals"`
+	// The partner and its reference, for orders of channel PARTNER.
+	Partner schemas.Opt[Partner] `json:"partner,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1057,6 +1823,12 @@ func (v *OrderCompleted) AppendAvro(dst []byte) []byte {
 	}
 	dst = append(dst, 0)
 	dst = v.Totals.AppendAvro(dst)
+	if v.Partner.Valid {
+		dst = append(dst, 2)
+		dst = v.Partner.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -1086,7 +1858,7 @@ func (v *OrderCompleted) readAvro(r *wire.Reader) {
 		v.Country.Value = r.String()
 	}
 	v.Lines = nil
-	for n0 := r.Block(6); n0 > 0; n0 = r.Block(6) {
+	for n0 := r.Block(7); n0 > 0; n0 = r.Block(7) {
 		i0 := len(v.Lines)
 		v.Lines = wire.Grow(v.Lines, n0)
 		for ; i0 < len(v.Lines); i0++ {
@@ -1094,6 +1866,123 @@ func (v *OrderCompleted) readAvro(r *wire.Reader) {
 		}
 	}
 	v.Totals.readAvro(r)
+	v.Partner = schemas.Opt[Partner]{}
+	if r.Present() {
+		v.Partner.Valid = true
+		v.Partner.Value.readAvro(r)
+	}
+}
+
+// OrderHourly: What happened to orders within one UTC hour, per channel and currency. An order counts in the hour of
+// each of its steps, so one order is in several rows.
+type OrderHourly struct {
+	// Start of the UTC hour, in event time (milliseconds).
+	Hour time.Time `json:"hour"`
+	// Where the orders came from.
+	Channel Channel `json:"channel"`
+	// Currency of every amount, ISO 4217; XXX for refused orders that name none.
+	Currency string `json:"currency"`
+	// Orders of any kind taken in.
+	Accepted int64 `json:"accepted"`
+	// Orders that passed the checks.
+	Validated int64 `json:"validated"`
+	// Sales that got a shipment slot.
+	ShipmentScheduled int64 `json:"shipmentScheduled"`
+	// Orders done: sales whose goods were shipped, adjustments and write-offs that were booked.
+	Completed int64 `json:"completed"`
+	// withdrawn + credited.
+	Cancelled int64 `json:"cancelled"`
+	// Orders withdrawn before completion.
+	Withdrawn int64 `json:"withdrawn"`
+	// Credit notes booked.
+	Credited int64 `json:"credited"`
+	// Orders refused because they were not valid.
+	Refused int64 `json:"refused"`
+	// Pieces in the sales accepted in this hour.
+	Units int64 `json:"units"`
+	// Sum of quantity × unitPrice of the sales accepted in this hour.
+	Gross schemas.Money `json:"gross"`
+	// Line discounts of those sales.
+	Discount schemas.Money `json:"discount"`
+	// gross − discount.
+	Net schemas.Money `json:"net"`
+	// Pieces in the sales completed in this hour.
+	CompletedUnits int64 `json:"completedUnits"`
+	// Net of the sales completed in this hour.
+	CompletedNet schemas.Money `json:"completedNet"`
+	// Net of the sales withdrawn in this hour, as they were ordered; zero or positive.
+	WithdrawnNet schemas.Money `json:"withdrawnNet"`
+	// Pieces in the credit notes of this hour; zero or negative.
+	CreditedUnits int64 `json:"creditedUnits"`
+	// Net of those credit notes; zero or negative.
+	CreditedNet schemas.Money `json:"creditedNet"`
+	// Net of the adjustments of this hour; either sign.
+	AdjustedNet schemas.Money `json:"adjustedNet"`
+	// Pieces written off in this hour; zero or negative.
+	WrittenOffUnits int64 `json:"writtenOffUnits"`
+	// Event time of the latest step counted here (UTC, milliseconds).
+	Changed time.Time `json:"changed"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *OrderHourly) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendLong(dst, v.Hour.UnixMilli())
+	dst = v.Channel.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.Currency)
+	dst = wire.AppendLong(dst, v.Accepted)
+	dst = wire.AppendLong(dst, v.Validated)
+	dst = wire.AppendLong(dst, v.ShipmentScheduled)
+	dst = wire.AppendLong(dst, v.Completed)
+	dst = wire.AppendLong(dst, v.Cancelled)
+	dst = wire.AppendLong(dst, v.Withdrawn)
+	dst = wire.AppendLong(dst, v.Credited)
+	dst = wire.AppendLong(dst, v.Refused)
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendDecimal(dst, int64(v.Gross))
+	dst = wire.AppendDecimal(dst, int64(v.Discount))
+	dst = wire.AppendDecimal(dst, int64(v.Net))
+	dst = wire.AppendLong(dst, v.CompletedUnits)
+	dst = wire.AppendDecimal(dst, int64(v.CompletedNet))
+	dst = wire.AppendDecimal(dst, int64(v.WithdrawnNet))
+	dst = wire.AppendLong(dst, v.CreditedUnits)
+	dst = wire.AppendDecimal(dst, int64(v.CreditedNet))
+	dst = wire.AppendDecimal(dst, int64(v.AdjustedNet))
+	dst = wire.AppendLong(dst, v.WrittenOffUnits)
+	dst = wire.AppendLong(dst, v.Changed.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *OrderHourly) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("OrderHourly")
+}
+
+func (v *OrderHourly) readAvro(r *wire.Reader) {
+	v.Hour = time.UnixMilli(r.Long()).UTC()
+	v.Channel = Channel(r.Index(4))
+	v.Currency = r.String()
+	v.Accepted = r.Long()
+	v.Validated = r.Long()
+	v.ShipmentScheduled = r.Long()
+	v.Completed = r.Long()
+	v.Cancelled = r.Long()
+	v.Withdrawn = r.Long()
+	v.Credited = r.Long()
+	v.Refused = r.Long()
+	v.Units = r.Long()
+	v.Gross = schemas.Money(r.Decimal())
+	v.Discount = schemas.Money(r.Decimal())
+	v.Net = schemas.Money(r.Decimal())
+	v.CompletedUnits = r.Long()
+	v.CompletedNet = schemas.Money(r.Decimal())
+	v.WithdrawnNet = schemas.Money(r.Decimal())
+	v.CreditedUnits = r.Long()
+	v.CreditedNet = schemas.Money(r.Decimal())
+	v.AdjustedNet = schemas.Money(r.Decimal())
+	v.WrittenOffUnits = r.Long()
+	v.Changed = time.UnixMilli(r.Long()).UTC()
 }
 
 // OrderShipmentScheduled: A shipment slot was given to an order.
@@ -1116,6 +2005,8 @@ type OrderShipmentScheduled struct {
 	ScheduledAt time.Time `json:"scheduledAt"`
 	// When the goods are planned to leave; the order completes then (UTC, milliseconds).
 	ShipAt time.Time `json:"shipAt"`
+	// The partner and its reference, for orders of channel PARTNER.
+	Partner schemas.Opt[Partner] `json:"partner,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1144,6 +2035,12 @@ func (v *OrderShipmentScheduled) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendLong(dst, v.Units)
 	dst = wire.AppendLong(dst, v.ScheduledAt.UnixMilli())
 	dst = wire.AppendLong(dst, v.ShipAt.UnixMilli())
+	if v.Partner.Valid {
+		dst = append(dst, 2)
+		dst = v.Partner.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -1176,6 +2073,145 @@ func (v *OrderShipmentScheduled) readAvro(r *wire.Reader) {
 	v.Units = r.Long()
 	v.ScheduledAt = time.UnixMilli(r.Long()).UTC()
 	v.ShipAt = time.UnixMilli(r.Long()).UTC()
+	v.Partner = schemas.Opt[Partner]{}
+	if r.Present() {
+		v.Partner.Valid = true
+		v.Partner.Value.readAvro(r)
+	}
+}
+
+// OrderStep: One change of an order, told to the hour it happened in.
+type OrderStep struct {
+	// The order.
+	OrderID string `json:"orderId"`
+	// Start of the UTC hour in which it happened, in event time (milliseconds).
+	Hour time.Time `json:"hour"`
+	// Where the order came from.
+	Channel Channel `json:"channel"`
+	// Currency of every amount, ISO 4217; XXX where a refused order names none.
+	Currency string `json:"currency"`
+	// What the order does to the books.
+	Kind OrderKind `json:"kind"`
+	// The statuses the order went through in this change.
+	Steps []OrderStatus `json:"steps"`
+	// The order's pieces, with their signs; 0 where it was refused.
+	Units int64 `json:"units"`
+	// The order's gross, with its sign; 0 where it was refused.
+	Gross schemas.Money `json:"gross"`
+	// The order's line discounts; 0 where it was refused.
+	Discount schemas.Money `json:"discount"`
+	// When it happened, in event time (UTC, milliseconds).
+	At time.Time `json:"at"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *OrderStep) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.OrderID)
+	dst = wire.AppendLong(dst, v.Hour.UnixMilli())
+	dst = v.Channel.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.Currency)
+	dst = v.Kind.AppendAvro(dst)
+	if len(v.Steps) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Steps)))
+		for i0 := range v.Steps {
+			dst = v.Steps[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendDecimal(dst, int64(v.Gross))
+	dst = wire.AppendDecimal(dst, int64(v.Discount))
+	dst = wire.AppendLong(dst, v.At.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *OrderStep) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("OrderStep")
+}
+
+func (v *OrderStep) readAvro(r *wire.Reader) {
+	v.OrderID = r.String()
+	v.Hour = time.UnixMilli(r.Long()).UTC()
+	v.Channel = Channel(r.Index(4))
+	v.Currency = r.String()
+	v.Kind = OrderKind(r.Index(5))
+	v.Steps = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Steps)
+		v.Steps = wire.Grow(v.Steps, n0)
+		for ; i0 < len(v.Steps); i0++ {
+			v.Steps[i0] = OrderStatus(r.Index(7))
+		}
+	}
+	v.Units = r.Long()
+	v.Gross = schemas.Money(r.Decimal())
+	v.Discount = schemas.Money(r.Decimal())
+	v.At = time.UnixMilli(r.Long()).UTC()
+}
+
+// OrderStatus: Step of the life cycle. ACCEPTED: taken in, not yet checked. VALIDATED: checked, waiting for a
+// shipment slot. SHIPMENT_SCHEDULED: slot given. COMPLETED: shipped and booked, or booked at once where nothing
+// ships. CANCELLED: withdrawn before completion, or a credit note that was booked. REFUSED: the command was not
+// valid; reason says why. UNKNOWN: a step this reader does not know yet.
+type OrderStatus uint8
+
+// The symbols of OrderStatus.
+const (
+	OrderStatusUnknown           OrderStatus = iota // UNKNOWN
+	OrderStatusAccepted                             // ACCEPTED
+	OrderStatusValidated                            // VALIDATED
+	OrderStatusShipmentScheduled                    // SHIPMENT_SCHEDULED
+	OrderStatusCompleted                            // COMPLETED
+	OrderStatusCancelled                            // CANCELLED
+	OrderStatusRefused                              // REFUSED
+)
+
+var orderStatusSymbols = [...]string{"UNKNOWN", "ACCEPTED", "VALIDATED", "SHIPMENT_SCHEDULED", "COMPLETED", "CANCELLED", "REFUSED"}
+
+// String is the symbol; a number where v names none.
+func (v OrderStatus) String() string {
+	if int(v) < len(orderStatusSymbols) {
+		return orderStatusSymbols[v]
+	}
+	return "OrderStatus(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseOrderStatus reads a symbol.
+func ParseOrderStatus(text string) (OrderStatus, error) {
+	for i, s := range orderStatusSymbols {
+		if s == text {
+			return OrderStatus(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of OrderStatus", text)
+}
+
+// MarshalText writes the symbol.
+func (v OrderStatus) MarshalText() ([]byte, error) {
+	if int(v) < len(orderStatusSymbols) {
+		return []byte(orderStatusSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of OrderStatus", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *OrderStatus) UnmarshalText(text []byte) error {
+	p, err := ParseOrderStatus(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v OrderStatus) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(orderStatusSymbols) {
+		v = OrderStatusUnknown
+	}
+	return append(dst, byte(v)<<1)
 }
 
 // OrderValidated: An order passed all checks.
@@ -1200,6 +2236,8 @@ type OrderValidated struct {
 	Totals OrderTotals `json:"totals"`
 	// When the checks passed, in event time (UTC, milliseconds).
 	ValidatedAt time.Time `json:"validatedAt"`
+	// The partner and its reference, for orders of channel PARTNER.
+	Partner schemas.Opt[Partner] `json:"partner,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1224,6 +2262,12 @@ func (v *OrderValidated) AppendAvro(dst []byte) []byte {
 	}
 	dst = v.Totals.AppendAvro(dst)
 	dst = wire.AppendLong(dst, v.ValidatedAt.UnixMilli())
+	if v.Partner.Valid {
+		dst = append(dst, 2)
+		dst = v.Partner.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -1253,6 +2297,11 @@ func (v *OrderValidated) readAvro(r *wire.Reader) {
 	}
 	v.Totals.readAvro(r)
 	v.ValidatedAt = time.UnixMilli(r.Long()).UTC()
+	v.Partner = schemas.Opt[Partner]{}
+	if r.Present() {
+		v.Partner.Valid = true
+		v.Partner.Value.readAvro(r)
+	}
 }
 
 // Order: Latest state of one order.
@@ -1313,6 +2362,8 @@ type Order struct {
 	Changed time.Time `json:"changed"`
 	// The latest command about this order that was refused, where there was one.
 	LastRefusal schemas.Opt[Refusal] `json:"lastRefusal,omitzero"`
+	// The partner and its reference, for orders of channel PARTNER.
+	Partner schemas.Opt[Partner] `json:"partner,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1436,6 +2487,12 @@ func (v *Order) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	if v.Partner.Valid {
+		dst = append(dst, 2)
+		dst = v.Partner.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -1499,7 +2556,7 @@ func (v *Order) readAvro(r *wire.Reader) {
 		v.Cancels.Value = r.String()
 	}
 	v.Items = nil
-	for n0 := r.Block(8); n0 > 0; n0 = r.Block(8) {
+	for n0 := r.Block(10); n0 > 0; n0 = r.Block(10) {
 		i0 := len(v.Items)
 		v.Items = wire.Grow(v.Items, n0)
 		for ; i0 < len(v.Items); i0++ {
@@ -1550,68 +2607,11 @@ func (v *Order) readAvro(r *wire.Reader) {
 		v.LastRefusal.Valid = true
 		v.LastRefusal.Value.readAvro(r)
 	}
-}
-
-// OrderStatus: Step of the life cycle. ACCEPTED: taken in, not yet checked. VALIDATED: checked, waiting for a
-// shipment slot. SHIPMENT_SCHEDULED: slot given. COMPLETED: shipped and booked, or booked at once where nothing
-// ships. CANCELLED: withdrawn before completion, or a credit note that was booked. REFUSED: the command was not
-// valid; reason says why. UNKNOWN: a step this reader does not know yet.
-type OrderStatus uint8
-
-// The symbols of OrderStatus.
-const (
-	OrderStatusUnknown           OrderStatus = iota // UNKNOWN
-	OrderStatusAccepted                             // ACCEPTED
-	OrderStatusValidated                            // VALIDATED
-	OrderStatusShipmentScheduled                    // SHIPMENT_SCHEDULED
-	OrderStatusCompleted                            // COMPLETED
-	OrderStatusCancelled                            // CANCELLED
-	OrderStatusRefused                              // REFUSED
-)
-
-var orderStatusSymbols = [...]string{"UNKNOWN", "ACCEPTED", "VALIDATED", "SHIPMENT_SCHEDULED", "COMPLETED", "CANCELLED", "REFUSED"}
-
-// String is the symbol; a number where v names none.
-func (v OrderStatus) String() string {
-	if int(v) < len(orderStatusSymbols) {
-		return orderStatusSymbols[v]
+	v.Partner = schemas.Opt[Partner]{}
+	if r.Present() {
+		v.Partner.Valid = true
+		v.Partner.Value.readAvro(r)
 	}
-	return "OrderStatus(" + strconv.Itoa(int(v)) + ")"
-}
-
-// ParseOrderStatus reads a symbol.
-func ParseOrderStatus(text string) (OrderStatus, error) {
-	for i, s := range orderStatusSymbols {
-		if s == text {
-			return OrderStatus(i), nil
-		}
-	}
-	return 0, fmt.Errorf("%q is not a symbol of OrderStatus", text)
-}
-
-// MarshalText writes the symbol.
-func (v OrderStatus) MarshalText() ([]byte, error) {
-	if int(v) < len(orderStatusSymbols) {
-		return []byte(orderStatusSymbols[v]), nil
-	}
-	return nil, fmt.Errorf("%d is not a symbol of OrderStatus", v)
-}
-
-// UnmarshalText reads a symbol.
-func (v *OrderStatus) UnmarshalText(text []byte) error {
-	p, err := ParseOrderStatus(string(text))
-	if err == nil {
-		*v = p
-	}
-	return err
-}
-
-// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
-func (v OrderStatus) AppendAvro(dst []byte) []byte {
-	if int(v) >= len(orderStatusSymbols) {
-		v = OrderStatusUnknown
-	}
-	return append(dst, byte(v)<<1)
 }
 
 // OrderCustomer: The customer as far as the order knows.
@@ -1683,4 +2683,377 @@ func (v *Refusal) readAvro(r *wire.Reader) {
 	v.IdempotenceID = r.String()
 	v.Reason = r.String()
 	v.At = time.UnixMilli(r.Long()).UTC()
+}
+
+// PurchaseLedger: What one customer bought and gave back of one product, within the matching window.
+type PurchaseLedger struct {
+	// The customer.
+	CustomerID string `json:"customerId"`
+	// Product, upper case.
+	ProductID string `json:"productId"`
+	// By time, then order, then line.
+	Purchases []LedgerLine `json:"purchases"`
+	// By time, then credit note, then line.
+	Credits []LedgerCredit `json:"credits"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *PurchaseLedger) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendString(dst, v.ProductID)
+	if len(v.Purchases) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Purchases)))
+		for i0 := range v.Purchases {
+			dst = v.Purchases[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Credits) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Credits)))
+		for i0 := range v.Credits {
+			dst = v.Credits[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *PurchaseLedger) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("PurchaseLedger")
+}
+
+func (v *PurchaseLedger) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.ProductID = r.String()
+	v.Purchases = nil
+	for n0 := r.Block(5); n0 > 0; n0 = r.Block(5) {
+		i0 := len(v.Purchases)
+		v.Purchases = wire.Grow(v.Purchases, n0)
+		for ; i0 < len(v.Purchases); i0++ {
+			v.Purchases[i0].readAvro(r)
+		}
+	}
+	v.Credits = nil
+	for n0 := r.Block(11); n0 > 0; n0 = r.Block(11) {
+		i0 := len(v.Credits)
+		v.Credits = wire.Grow(v.Credits, n0)
+		for ; i0 < len(v.Credits); i0++ {
+			v.Credits[i0].readAvro(r)
+		}
+	}
+}
+
+// LedgerLine: A line of a sale.
+type LedgerLine struct {
+	// The sale.
+	OrderID string `json:"orderId"`
+	// The line's number in the sale.
+	LineNumber int32 `json:"lineNumber"`
+	// Pieces; above zero.
+	Units int64 `json:"units"`
+	// Price of one piece, in the order's currency.
+	UnitPrice schemas.Money `json:"unitPrice"`
+	// When the sale was placed (UTC, milliseconds).
+	OrderedAt time.Time `json:"orderedAt"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *LedgerLine) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.OrderID)
+	dst = wire.AppendLong(dst, int64(v.LineNumber))
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendDecimal(dst, int64(v.UnitPrice))
+	dst = wire.AppendLong(dst, v.OrderedAt.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *LedgerLine) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("LedgerLine")
+}
+
+func (v *LedgerLine) readAvro(r *wire.Reader) {
+	v.OrderID = r.String()
+	v.LineNumber = r.Int()
+	v.Units = r.Long()
+	v.UnitPrice = schemas.Money(r.Decimal())
+	v.OrderedAt = time.UnixMilli(r.Long()).UTC()
+}
+
+// LedgerCredit: A line of a credit note.
+type LedgerCredit struct {
+	// The credit note.
+	OrderID string `json:"orderId"`
+	// When it was placed (UTC, milliseconds).
+	CreditedAt time.Time `json:"creditedAt"`
+	// The order it names, where it does.
+	Cancels schemas.Opt[string] `json:"cancels,omitzero"`
+	// The line and its present match.
+	Line CreditLine `json:"line"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *LedgerCredit) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.OrderID)
+	dst = wire.AppendLong(dst, v.CreditedAt.UnixMilli())
+	if v.Cancels.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Cancels.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = v.Line.AppendAvro(dst)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *LedgerCredit) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("LedgerCredit")
+}
+
+func (v *LedgerCredit) readAvro(r *wire.Reader) {
+	v.OrderID = r.String()
+	v.CreditedAt = time.UnixMilli(r.Long()).UTC()
+	v.Cancels = schemas.Opt[string]{}
+	if r.Present() {
+		v.Cancels.Valid = true
+		v.Cancels.Value = r.String()
+	}
+	v.Line.readAvro(r)
+}
+
+// PurchasePosting: What one order means for one customer and one product.
+type PurchasePosting struct {
+	// The customer.
+	CustomerID string `json:"customerId"`
+	// Product, upper case.
+	ProductID string `json:"productId"`
+	// The sale or credit note.
+	OrderID string `json:"orderId"`
+	// What it does to the ledger.
+	Kind PostingKind `json:"kind"`
+	// When the sale or credit note was placed (UTC, milliseconds).
+	OrderedAt time.Time `json:"orderedAt"`
+	// For a credit note: the order it names.
+	Cancels schemas.Opt[string] `json:"cancels,omitzero"`
+	// The order's lines of this product; empty where it was withdrawn.
+	Lines []PostedLine `json:"lines"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *PurchasePosting) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendString(dst, v.ProductID)
+	dst = wire.AppendString(dst, v.OrderID)
+	dst = v.Kind.AppendAvro(dst)
+	dst = wire.AppendLong(dst, v.OrderedAt.UnixMilli())
+	if v.Cancels.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Cancels.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if len(v.Lines) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Lines)))
+		for i0 := range v.Lines {
+			dst = v.Lines[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *PurchasePosting) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("PurchasePosting")
+}
+
+func (v *PurchasePosting) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.ProductID = r.String()
+	v.OrderID = r.String()
+	v.Kind = PostingKind(r.Index(4))
+	v.OrderedAt = time.UnixMilli(r.Long()).UTC()
+	v.Cancels = schemas.Opt[string]{}
+	if r.Present() {
+		v.Cancels.Valid = true
+		v.Cancels.Value = r.String()
+	}
+	v.Lines = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Lines)
+		v.Lines = wire.Grow(v.Lines, n0)
+		for ; i0 < len(v.Lines); i0++ {
+			v.Lines[i0].readAvro(r)
+		}
+	}
+}
+
+// PostingKind: What a posting does to the ledger. PURCHASED: lines of an accepted sale. WITHDRAWN: that sale was
+// withdrawn. CREDITED: lines of a credit note. UNKNOWN: a kind this reader does not know yet.
+type PostingKind uint8
+
+// The symbols of PostingKind.
+const (
+	PostingKindUnknown   PostingKind = iota // UNKNOWN
+	PostingKindPurchased                    // PURCHASED
+	PostingKindWithdrawn                    // WITHDRAWN
+	PostingKindCredited                     // CREDITED
+)
+
+var postingKindSymbols = [...]string{"UNKNOWN", "PURCHASED", "WITHDRAWN", "CREDITED"}
+
+// String is the symbol; a number where v names none.
+func (v PostingKind) String() string {
+	if int(v) < len(postingKindSymbols) {
+		return postingKindSymbols[v]
+	}
+	return "PostingKind(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParsePostingKind reads a symbol.
+func ParsePostingKind(text string) (PostingKind, error) {
+	for i, s := range postingKindSymbols {
+		if s == text {
+			return PostingKind(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of PostingKind", text)
+}
+
+// MarshalText writes the symbol.
+func (v PostingKind) MarshalText() ([]byte, error) {
+	if int(v) < len(postingKindSymbols) {
+		return []byte(postingKindSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of PostingKind", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *PostingKind) UnmarshalText(text []byte) error {
+	p, err := ParsePostingKind(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v PostingKind) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(postingKindSymbols) {
+		v = PostingKindUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
+// PostedLine: One line of a posting.
+type PostedLine struct {
+	// The line's number in its order.
+	LineNumber int32 `json:"lineNumber"`
+	// Pieces, above zero also in credit notes.
+	Units int64 `json:"units"`
+	// Price of one piece, in the order's currency.
+	UnitPrice schemas.Money `json:"unitPrice"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *PostedLine) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendLong(dst, int64(v.LineNumber))
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendDecimal(dst, int64(v.UnitPrice))
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *PostedLine) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("PostedLine")
+}
+
+func (v *PostedLine) readAvro(r *wire.Reader) {
+	v.LineNumber = r.Int()
+	v.Units = r.Long()
+	v.UnitPrice = schemas.Money(r.Decimal())
+}
+
+// ReturnMatched: Pieces of an earlier sale were found to be taken back by a credit note. A better match found later
+// first takes the earlier one back, with units below zero.
+type ReturnMatched struct {
+	// Identity of this message.
+	Identity Identity `json:"identity"`
+	// The credit note; record key.
+	OrderID string `json:"orderId"`
+	// The line's number in the credit note.
+	LineNumber int32 `json:"lineNumber"`
+	// Customer id.
+	CustomerID string `json:"customerId"`
+	// Product, upper case.
+	ProductID string `json:"productId"`
+	// The sale.
+	SaleOrderID string `json:"saleOrderId"`
+	// The line's number in that sale.
+	SaleLineNumber int32 `json:"saleLineNumber"`
+	// When the sale was placed (UTC, milliseconds).
+	SoldAt time.Time `json:"soldAt"`
+	// Pieces given back; below zero where an earlier match is taken back. They add up.
+	Units int64 `json:"units"`
+	// What one piece was sold for, in the order's currency.
+	UnitPrice schemas.Money `json:"unitPrice"`
+	// Currency of unitPrice, ISO 4217 (GBP).
+	Currency string `json:"currency"`
+	// How sure the match is.
+	Confidence MatchConfidence `json:"confidence"`
+	// Event time of what led to the match (UTC, milliseconds).
+	MatchedAt time.Time `json:"matchedAt"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *ReturnMatched) AppendAvro(dst []byte) []byte {
+	dst = v.Identity.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.OrderID)
+	dst = wire.AppendLong(dst, int64(v.LineNumber))
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendString(dst, v.ProductID)
+	dst = wire.AppendString(dst, v.SaleOrderID)
+	dst = wire.AppendLong(dst, int64(v.SaleLineNumber))
+	dst = wire.AppendLong(dst, v.SoldAt.UnixMilli())
+	dst = wire.AppendLong(dst, v.Units)
+	dst = wire.AppendDecimal(dst, int64(v.UnitPrice))
+	dst = wire.AppendString(dst, v.Currency)
+	dst = v.Confidence.AppendAvro(dst)
+	dst = wire.AppendLong(dst, v.MatchedAt.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *ReturnMatched) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("ReturnMatched")
+}
+
+func (v *ReturnMatched) readAvro(r *wire.Reader) {
+	v.Identity.readAvro(r)
+	v.OrderID = r.String()
+	v.LineNumber = r.Int()
+	v.CustomerID = r.String()
+	v.ProductID = r.String()
+	v.SaleOrderID = r.String()
+	v.SaleLineNumber = r.Int()
+	v.SoldAt = time.UnixMilli(r.Long()).UTC()
+	v.Units = r.Long()
+	v.UnitPrice = schemas.Money(r.Decimal())
+	v.Currency = r.String()
+	v.Confidence = MatchConfidence(r.Index(6))
+	v.MatchedAt = time.UnixMilli(r.Long()).UTC()
 }

@@ -42,6 +42,35 @@ var ProductChangeEvent = &schemas.Topic[string, ProductChange]{
 
 const productChangeEventSchema = `{"type":"record","name":"ProductChange","namespace":"dev.meshwork.product","doc":"One change of a row in the product database.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"productId","type":"string","doc":"Product, upper case; record key."},{"name":"op","type":{"type":"enum","name":"ChangeOp","doc":"What happened to the row in the product database. UPSERT: the row now reads as given. DELETE: the row is gone; only productId counts. UNKNOWN: an operation this reader does not know yet.","symbols":["UNKNOWN","UPSERT","DELETE"],"default":"UNKNOWN"},"doc":"What happened to the row."},{"name":"number","type":["null","string"],"default":null,"doc":"Number printed on the product, where it differs from the id."},{"name":"name","type":"string","doc":"Name as entered, untrimmed; may be empty."},{"name":"category","type":["null","string"],"default":null,"doc":"Main category."},{"name":"subcategory","type":["null","string"],"default":null,"doc":"Category within the main one."},{"name":"supplier","type":["null","string"],"default":null,"doc":"Who delivers it."},{"name":"colour","type":["null","string"],"default":null,"doc":"Colour, in words."},{"name":"size","type":["null","string"],"default":null,"doc":"Size as printed."},{"name":"weight","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Weight of one piece in kilograms, three decimals."},{"name":"cost","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"What one piece costs the shop, in currency."},{"name":"listPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece, in currency."},{"name":"currency","type":"string","doc":"Currency of cost and listPrice, ISO 4217."},{"name":"available","type":"boolean","doc":"Whether it can be ordered."},{"name":"changedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the row changed (UTC, milliseconds)."}]}`
 
+// ProductHistoryEvent: Every revision of every product since the beginning: names, prices, availability, removals.
+var ProductHistoryEvent = &schemas.Topic[string, ProductHistory]{
+	Info: schemas.Info{
+		Name:          "pub.ecomm.product.product-history.event.v1",
+		Subject:       "pub.ecomm.product.product-history.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        productHistoryEventSchema,
+		Record:        "dev.meshwork.product.ProductHistory",
+		KeyFields:     []string{"productId"},
+		Contract:      "urn:meshwork:contract:product.product-history.event",
+		Product:       "urn:meshwork:product:product.product",
+		Owner:         "product",
+		Doc:           "Every revision of every product since the beginning: names, prices, availability, removals.",
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[ProductHistory]{
+		Append: func(dst []byte, v *ProductHistory) []byte { return v.AppendAvro(dst) },
+		Decode: (*ProductHistory).DecodeAvro,
+	},
+	KeyOf: func(v *ProductHistory) string {
+		return v.ProductID
+	},
+}
+
+const productHistoryEventSchema = `{"type":"record","name":"ProductHistory","namespace":"dev.meshwork.product","doc":"One revision of a product: how its row read from then on. The revisions of a product follow each other in the order of their times.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from the order and the step for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made by a timer: the time the timer was set for."}]},"doc":"Identity of this message."},{"name":"productId","type":"string","doc":"Product, upper case; record key."},{"name":"step","type":{"type":"enum","name":"HistoryStep","doc":"What the revision did. CREATED: the first row, or the first after a removal. CHANGED: another row. REMOVED: the product is gone; the fields read as before. UNKNOWN: a step this reader does not know yet.","symbols":["UNKNOWN","CREATED","CHANGED","REMOVED"],"default":"UNKNOWN"},"doc":"What the revision did."},{"name":"revision","type":"int","doc":"Number of the revision since the product was created; 1 is the first."},{"name":"validFrom","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"From when the row reads so: when it changed in the product database (UTC, milliseconds). It holds until the validFrom of the next revision."},{"name":"name","type":"string","doc":"Name without blanks at either end."},{"name":"previousName","type":["null","string"],"default":null,"doc":"The name before, where this revision changed it."},{"name":"category","type":["null","string"],"default":null,"doc":"Main category."},{"name":"subcategory","type":["null","string"],"default":null,"doc":"Category within the main one."},{"name":"supplier","type":["null","string"],"default":null,"doc":"Who delivers it."},{"name":"cost","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"What one piece costs the shop, in currency."},{"name":"listPrice","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Price of one piece, in currency."},{"name":"previousListPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"The price before, where this revision changed it."},{"name":"currency","type":"string","doc":"Currency of cost and listPrice, ISO 4217."},{"name":"available","type":"boolean","doc":"Whether it can be ordered."}]}`
+
 // ProductSalesState: Units, orders and money per product, customer segment and trading day.
 var ProductSalesState = &schemas.Topic[ProductSalesKey, ProductSales]{
 	Info: schemas.Info{
@@ -72,7 +101,7 @@ var ProductSalesState = &schemas.Topic[ProductSalesKey, ProductSales]{
 	},
 }
 
-const productSalesStateSchema = `{"type":"record","name":"ProductSales","namespace":"dev.meshwork.product","doc":"Sales of one product to one customer segment on one trading day. net = gross − discount + cancelled + adjusted.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"segment","type":"string","doc":"Customer segment at the time of booking; \"anonymous\" where the order names no customer, \"unknown\" where the customer has no segment."},{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: the local date in Europe/London on which the lines were ordered."},{"name":"productName","type":["null","string"],"default":null,"doc":"The product's name when the row last changed; absent where the product was not known."},{"name":"category","type":["null","string"],"default":null,"doc":"The product's main category when the row last changed."},{"name":"currency","type":"string","doc":"Currency of every amount: the reporting currency, ISO 4217 (GBP)."},{"name":"orders","type":"long","doc":"Completed sales with this product."},{"name":"lines","type":"long","doc":"Lines of those sales."},{"name":"units","type":"long","doc":"Pieces sold in those sales."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice of those sales."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Line discounts of those sales."},{"name":"cancelledOrders","type":"long","doc":"Credit notes with this product."},{"name":"cancelledLines","type":"long","doc":"Lines of those credit notes."},{"name":"cancelledUnits","type":"long","doc":"Pieces taken back by those credit notes; zero or negative."},{"name":"cancelled","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Amount of those credit notes, after their discounts; zero or negative."},{"name":"adjustedLines","type":"long","doc":"Lines of adjustments."},{"name":"adjusted","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Amount of those adjustments; either sign."},{"name":"writtenOffLines","type":"long","doc":"Lines of stock write-offs."},{"name":"writtenOffUnits","type":"long","doc":"Pieces written off; zero or negative. They carry no money."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount + cancelled + adjusted."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest booking in this row (UTC, milliseconds)."}]}`
+const productSalesStateSchema = `{"type":"record","name":"ProductSales","namespace":"dev.meshwork.product","doc":"Sales of one product to one customer segment on one trading day. net = gross − discount + cancelled + adjusted.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"segment","type":"string","doc":"Customer segment at the time of booking; \"anonymous\" where the order names no customer, \"unknown\" where the customer has no segment."},{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: the local date in Europe/London on which the lines were ordered."},{"name":"productName","type":["null","string"],"default":null,"doc":"The product's name when the row last changed; absent where the product was not known."},{"name":"category","type":["null","string"],"default":null,"doc":"The product's main category when the row last changed."},{"name":"currency","type":"string","doc":"Currency of every amount: the reporting currency, ISO 4217 (GBP)."},{"name":"orders","type":"long","doc":"Completed sales with this product."},{"name":"lines","type":"long","doc":"Lines of those sales."},{"name":"units","type":"long","doc":"Pieces sold in those sales."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice of those sales."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Line discounts of those sales."},{"name":"cancelledOrders","type":"long","doc":"Credit notes with this product."},{"name":"cancelledLines","type":"long","doc":"Lines of those credit notes."},{"name":"cancelledUnits","type":"long","doc":"Pieces taken back by those credit notes; zero or negative."},{"name":"cancelled","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Amount of those credit notes, after their discounts; zero or negative."},{"name":"adjustedLines","type":"long","doc":"Lines of adjustments."},{"name":"adjusted","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Amount of those adjustments; either sign."},{"name":"writtenOffLines","type":"long","doc":"Lines of stock write-offs."},{"name":"writtenOffUnits","type":"long","doc":"Pieces written off; zero or negative. They carry no money."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"gross − discount + cancelled + adjusted."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest booking in this row (UTC, milliseconds)."},{"name":"minUnitPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Lowest price one piece was sold for; absent where nothing was sold."},{"name":"maxUnitPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Highest price one piece was sold for."},{"name":"lastUnitPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Price of one piece in the line ordered last; among lines of one instant the higher price."},{"name":"lastSoldAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When that line was ordered (UTC, milliseconds)."},{"name":"listPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"List price at the time of that line; absent where it was not known."},{"name":"listUnits","type":["null","long"],"default":null,"doc":"Pieces sold whose list price was known when they were ordered."},{"name":"listGross","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"What those pieces cost at list price: gross below it was sold under the list."},{"name":"returnedUnits","type":["null","long"],"default":null,"doc":"Pieces of the sales in this row that customers gave back later, as far as credit notes could be matched; zero or positive, and no part of net. Counted under the segment the customer has when the match is found."},{"name":"returned","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"What those pieces were sold for."}]}`
 
 // ProductState: The current, cleansed row of every product.
 var ProductState = &schemas.Topic[string, Product]{
@@ -135,7 +164,7 @@ var SaleLineEvent = &schemas.Topic[ProductSalesKey, SaleLine]{
 	},
 }
 
-const saleLineEventSchema = `{"type":"record","name":"SaleLine","namespace":"dev.meshwork.product","doc":"What one order does to one product on one day: its lines for that product, summed.","fields":[{"name":"orderId","type":"string","doc":"The order."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"segment","type":"string","doc":"Customer segment at the time of booking; \"anonymous\" where the order names no customer, \"unknown\" where the customer has no segment."},{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: the local date in Europe/London on which the lines were ordered."},{"name":"kind","type":{"type":"enum","name":"SaleKind","doc":"What a line does to the sales figures. SOLD: from a completed sale. CANCELLED: from a credit note. ADJUSTED: from an adjustment. WRITTEN_OFF: from a stock write-off. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","SOLD","CANCELLED","ADJUSTED","WRITTEN_OFF"],"default":"UNKNOWN"},"doc":"What the lines do to the sales figures."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"lines","type":"int","doc":"Order lines summed here."},{"name":"units","type":"long","doc":"Pieces, with the signs of the order."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in currency."},{"name":"bookedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order completed or was cancelled, in event time (UTC, milliseconds)."}]}`
+const saleLineEventSchema = `{"type":"record","name":"SaleLine","namespace":"dev.meshwork.product","doc":"What one order does to one product on one day: its lines for that product, summed.","fields":[{"name":"orderId","type":"string","doc":"The order."},{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"segment","type":"string","doc":"Customer segment at the time of booking; \"anonymous\" where the order names no customer, \"unknown\" where the customer has no segment."},{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: the local date in Europe/London on which the lines were ordered."},{"name":"kind","type":{"type":"enum","name":"SaleKind","doc":"What a line does to the sales figures. SOLD: from a completed sale. CANCELLED: from a credit note. ADJUSTED: from an adjustment. WRITTEN_OFF: from a stock write-off. RETURNED: pieces of an earlier sale that a credit note was matched to. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","SOLD","CANCELLED","ADJUSTED","WRITTEN_OFF","RETURNED"],"default":"UNKNOWN"},"doc":"What the lines do to the sales figures."},{"name":"currency","type":"string","doc":"Currency of every amount, ISO 4217 (GBP)."},{"name":"lines","type":"int","doc":"Order lines summed here."},{"name":"units","type":"long","doc":"Pieces, with the signs of the order."},{"name":"gross","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of quantity × unitPrice in currency, with signs."},{"name":"discount","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Sum of the line discounts in currency."},{"name":"bookedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the order completed or was cancelled, in event time (UTC, milliseconds)."},{"name":"minUnitPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Lowest price of one piece among the lines; absent where nothing was sold."},{"name":"maxUnitPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Highest price of one piece among the lines."},{"name":"lastUnitPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Price of one piece in the last of the lines."},{"name":"soldAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the last of the lines was ordered (UTC, milliseconds)."},{"name":"listPrice","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"List price when the order was taken in; absent where the product was not known."},{"name":"listUnits","type":["null","long"],"default":null,"doc":"Pieces whose list price is known."},{"name":"listGross","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Sum of quantity × list price over those pieces."}]}`
 
 // ProductSalesKey: the record key made of productId, segment, day. Its text joins theirs with |.
 type ProductSalesKey struct {
@@ -418,6 +447,198 @@ func (v ChangeOp) AppendAvro(dst []byte) []byte {
 	return append(dst, byte(v)<<1)
 }
 
+// ProductHistory: One revision of a product: how its row read from then on. The revisions of a product follow each
+// other in the order of their times.
+type ProductHistory struct {
+	// Identity of this message.
+	Identity Identity `json:"identity"`
+	// Product, upper case; record key.
+	ProductID string `json:"productId"`
+	// What the revision did.
+	Step HistoryStep `json:"step"`
+	// Number of the revision since the product was created; 1 is the first.
+	Revision int32 `json:"revision"`
+	// From when the row reads so: when it changed in the product database (UTC, milliseconds). It holds until the
+	// validFrom of the next revision.
+	ValidFrom time.Time `json:"validFrom"`
+	// Name without blanks at either end.
+	Name string `json:"name"`
+	// The name before, where this revision changed it.
+	PreviousName schemas.Opt[string] `json:"previousName,omitzero"`
+	// Main category.
+	Category schemas.Opt[string] `json:"category,omitzero"`
+	// Category within the main one.
+	Subcategory schemas.Opt[string] `json:"subcategory,omitzero"`
+	// Who delivers it.
+	Supplier schemas.Opt[string] `json:"supplier,omitzero"`
+	// What one piece costs the shop, in currency.
+	Cost schemas.Opt[schemas.Money] `json:"cost,omitzero"`
+	// Price of one piece, in currency.
+	ListPrice schemas.Money `json:"listPrice"`
+	// The price before, where this revision changed it.
+	PreviousListPrice schemas.Opt[schemas.Money] `json:"previousListPrice,omitzero"`
+	// Currency of cost and listPrice, ISO 4217.
+	Currency string `json:"currency"`
+	// Whether it can be ordered.
+	Available bool `json:"available"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *ProductHistory) AppendAvro(dst []byte) []byte {
+	dst = v.Identity.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.ProductID)
+	dst = v.Step.AppendAvro(dst)
+	dst = wire.AppendLong(dst, int64(v.Revision))
+	dst = wire.AppendLong(dst, v.ValidFrom.UnixMilli())
+	dst = wire.AppendString(dst, v.Name)
+	if v.PreviousName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.PreviousName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Category.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Category.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Subcategory.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Subcategory.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Supplier.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Supplier.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Cost.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.Cost.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendDecimal(dst, int64(v.ListPrice))
+	if v.PreviousListPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.PreviousListPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendString(dst, v.Currency)
+	dst = wire.AppendBool(dst, v.Available)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *ProductHistory) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("ProductHistory")
+}
+
+func (v *ProductHistory) readAvro(r *wire.Reader) {
+	v.Identity.readAvro(r)
+	v.ProductID = r.String()
+	v.Step = HistoryStep(r.Index(4))
+	v.Revision = r.Int()
+	v.ValidFrom = time.UnixMilli(r.Long()).UTC()
+	v.Name = r.String()
+	v.PreviousName = schemas.Opt[string]{}
+	if r.Present() {
+		v.PreviousName.Valid = true
+		v.PreviousName.Value = r.String()
+	}
+	v.Category = schemas.Opt[string]{}
+	if r.Present() {
+		v.Category.Valid = true
+		v.Category.Value = r.String()
+	}
+	v.Subcategory = schemas.Opt[string]{}
+	if r.Present() {
+		v.Subcategory.Valid = true
+		v.Subcategory.Value = r.String()
+	}
+	v.Supplier = schemas.Opt[string]{}
+	if r.Present() {
+		v.Supplier.Valid = true
+		v.Supplier.Value = r.String()
+	}
+	v.Cost = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.Cost.Valid = true
+		v.Cost.Value = schemas.Money(r.Decimal())
+	}
+	v.ListPrice = schemas.Money(r.Decimal())
+	v.PreviousListPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.PreviousListPrice.Valid = true
+		v.PreviousListPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.Currency = r.String()
+	v.Available = r.Bool()
+}
+
+// HistoryStep: What the revision did. CREATED: the first row, or the first after a removal. CHANGED: another row.
+// REMOVED: the product is gone; the fields read as before. UNKNOWN: a step this reader does not know yet.
+type HistoryStep uint8
+
+// The symbols of HistoryStep.
+const (
+	HistoryStepUnknown HistoryStep = iota // UNKNOWN
+	HistoryStepCreated                    // CREATED
+	HistoryStepChanged                    // CHANGED
+	HistoryStepRemoved                    // REMOVED
+)
+
+var historyStepSymbols = [...]string{"UNKNOWN", "CREATED", "CHANGED", "REMOVED"}
+
+// String is the symbol; a number where v names none.
+func (v HistoryStep) String() string {
+	if int(v) < len(historyStepSymbols) {
+		return historyStepSymbols[v]
+	}
+	return "HistoryStep(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseHistoryStep reads a symbol.
+func ParseHistoryStep(text string) (HistoryStep, error) {
+	for i, s := range historyStepSymbols {
+		if s == text {
+			return HistoryStep(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of HistoryStep", text)
+}
+
+// MarshalText writes the symbol.
+func (v HistoryStep) MarshalText() ([]byte, error) {
+	if int(v) < len(historyStepSymbols) {
+		return []byte(historyStepSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of HistoryStep", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *HistoryStep) UnmarshalText(text []byte) error {
+	p, err := ParseHistoryStep(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v HistoryStep) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(historyStepSymbols) {
+		v = HistoryStepUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
 // ProductSales: Sales of one product to one customer segment on one trading day. net = gross − discount + cancelled +
 // adjusted.
 type ProductSales struct {
@@ -464,6 +685,25 @@ type ProductSales struct {
 	Net schemas.Money `json:"net"`
 	// Event time of the latest booking in this row (UTC, milliseconds).
 	Changed time.Time `json:"changed"`
+	// Lowest price one piece was sold for; absent where nothing was sold.
+	MinUnitPrice schemas.Opt[schemas.Money] `json:"minUnitPrice,omitzero"`
+	// Highest price one piece was sold for.
+	MaxUnitPrice schemas.Opt[schemas.Money] `json:"maxUnitPrice,omitzero"`
+	// Price of one piece in the line ordered last; among lines of one instant the higher price.
+	LastUnitPrice schemas.Opt[schemas.Money] `json:"lastUnitPrice,omitzero"`
+	// When that line was ordered (UTC, milliseconds).
+	LastSoldAt schemas.Opt[time.Time] `json:"lastSoldAt,omitzero"`
+	// List price at the time of that line; absent where it was not known.
+	ListPrice schemas.Opt[schemas.Money] `json:"listPrice,omitzero"`
+	// Pieces sold whose list price was known when they were ordered.
+	ListUnits schemas.Opt[int64] `json:"listUnits,omitzero"`
+	// What those pieces cost at list price: gross below it was sold under the list.
+	ListGross schemas.Opt[schemas.Money] `json:"listGross,omitzero"`
+	// Pieces of the sales in this row that customers gave back later, as far as credit notes could be matched; zero
+	// or positive, and no part of net. Counted under the segment the customer has when the match is found.
+	ReturnedUnits schemas.Opt[int64] `json:"returnedUnits,omitzero"`
+	// What those pieces were sold for.
+	Returned schemas.Opt[schemas.Money] `json:"returned,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -499,6 +739,60 @@ func (v *ProductSales) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendLong(dst, v.WrittenOffUnits)
 	dst = wire.AppendDecimal(dst, int64(v.Net))
 	dst = wire.AppendLong(dst, v.Changed.UnixMilli())
+	if v.MinUnitPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.MinUnitPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.MaxUnitPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.MaxUnitPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.LastUnitPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.LastUnitPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.LastSoldAt.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, v.LastSoldAt.Value.UnixMilli())
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ListPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.ListPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ListUnits.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, v.ListUnits.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ListGross.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.ListGross.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ReturnedUnits.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, v.ReturnedUnits.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Returned.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.Returned.Value))
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -539,6 +833,51 @@ func (v *ProductSales) readAvro(r *wire.Reader) {
 	v.WrittenOffUnits = r.Long()
 	v.Net = schemas.Money(r.Decimal())
 	v.Changed = time.UnixMilli(r.Long()).UTC()
+	v.MinUnitPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.MinUnitPrice.Valid = true
+		v.MinUnitPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.MaxUnitPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.MaxUnitPrice.Valid = true
+		v.MaxUnitPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.LastUnitPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.LastUnitPrice.Valid = true
+		v.LastUnitPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.LastSoldAt = schemas.Opt[time.Time]{}
+	if r.Present() {
+		v.LastSoldAt.Valid = true
+		v.LastSoldAt.Value = time.UnixMilli(r.Long()).UTC()
+	}
+	v.ListPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.ListPrice.Valid = true
+		v.ListPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.ListUnits = schemas.Opt[int64]{}
+	if r.Present() {
+		v.ListUnits.Valid = true
+		v.ListUnits.Value = r.Long()
+	}
+	v.ListGross = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.ListGross.Valid = true
+		v.ListGross.Value = schemas.Money(r.Decimal())
+	}
+	v.ReturnedUnits = schemas.Opt[int64]{}
+	if r.Present() {
+		v.ReturnedUnits.Valid = true
+		v.ReturnedUnits.Value = r.Long()
+	}
+	v.Returned = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.Returned.Valid = true
+		v.Returned.Value = schemas.Money(r.Decimal())
+	}
 }
 
 // Product: Current row of one product, cleansed.
@@ -708,6 +1047,20 @@ type SaleLine struct {
 	Discount schemas.Money `json:"discount"`
 	// When the order completed or was cancelled, in event time (UTC, milliseconds).
 	BookedAt time.Time `json:"bookedAt"`
+	// Lowest price of one piece among the lines; absent where nothing was sold.
+	MinUnitPrice schemas.Opt[schemas.Money] `json:"minUnitPrice,omitzero"`
+	// Highest price of one piece among the lines.
+	MaxUnitPrice schemas.Opt[schemas.Money] `json:"maxUnitPrice,omitzero"`
+	// Price of one piece in the last of the lines.
+	LastUnitPrice schemas.Opt[schemas.Money] `json:"lastUnitPrice,omitzero"`
+	// When the last of the lines was ordered (UTC, milliseconds).
+	SoldAt schemas.Opt[time.Time] `json:"soldAt,omitzero"`
+	// List price when the order was taken in; absent where the product was not known.
+	ListPrice schemas.Opt[schemas.Money] `json:"listPrice,omitzero"`
+	// Pieces whose list price is known.
+	ListUnits schemas.Opt[int64] `json:"listUnits,omitzero"`
+	// Sum of quantity × list price over those pieces.
+	ListGross schemas.Opt[schemas.Money] `json:"listGross,omitzero"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -723,6 +1076,48 @@ func (v *SaleLine) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendDecimal(dst, int64(v.Gross))
 	dst = wire.AppendDecimal(dst, int64(v.Discount))
 	dst = wire.AppendLong(dst, v.BookedAt.UnixMilli())
+	if v.MinUnitPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.MinUnitPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.MaxUnitPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.MaxUnitPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.LastUnitPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.LastUnitPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.SoldAt.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, v.SoldAt.Value.UnixMilli())
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ListPrice.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.ListPrice.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ListUnits.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, v.ListUnits.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.ListGross.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.ListGross.Value))
+	} else {
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -738,17 +1133,53 @@ func (v *SaleLine) readAvro(r *wire.Reader) {
 	v.ProductID = r.String()
 	v.Segment = r.String()
 	v.Day = schemas.Date(r.Int())
-	v.Kind = SaleKind(r.Index(5))
+	v.Kind = SaleKind(r.Index(6))
 	v.Currency = r.String()
 	v.Lines = r.Int()
 	v.Units = r.Long()
 	v.Gross = schemas.Money(r.Decimal())
 	v.Discount = schemas.Money(r.Decimal())
 	v.BookedAt = time.UnixMilli(r.Long()).UTC()
+	v.MinUnitPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.MinUnitPrice.Valid = true
+		v.MinUnitPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.MaxUnitPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.MaxUnitPrice.Valid = true
+		v.MaxUnitPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.LastUnitPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.LastUnitPrice.Valid = true
+		v.LastUnitPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.SoldAt = schemas.Opt[time.Time]{}
+	if r.Present() {
+		v.SoldAt.Valid = true
+		v.SoldAt.Value = time.UnixMilli(r.Long()).UTC()
+	}
+	v.ListPrice = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.ListPrice.Valid = true
+		v.ListPrice.Value = schemas.Money(r.Decimal())
+	}
+	v.ListUnits = schemas.Opt[int64]{}
+	if r.Present() {
+		v.ListUnits.Valid = true
+		v.ListUnits.Value = r.Long()
+	}
+	v.ListGross = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.ListGross.Valid = true
+		v.ListGross.Value = schemas.Money(r.Decimal())
+	}
 }
 
 // SaleKind: What a line does to the sales figures. SOLD: from a completed sale. CANCELLED: from a credit note.
-// ADJUSTED: from an adjustment. WRITTEN_OFF: from a stock write-off. UNKNOWN: a kind this reader does not know yet.
+// ADJUSTED: from an adjustment. WRITTEN_OFF: from a stock write-off. RETURNED: pieces of an earlier sale that a
+// credit note was matched to. UNKNOWN: a kind this reader does not know yet.
 type SaleKind uint8
 
 // The symbols of SaleKind.
@@ -758,9 +1189,10 @@ const (
 	SaleKindCancelled                  // CANCELLED
 	SaleKindAdjusted                   // ADJUSTED
 	SaleKindWrittenOff                 // WRITTEN_OFF
+	SaleKindReturned                   // RETURNED
 )
 
-var saleKindSymbols = [...]string{"UNKNOWN", "SOLD", "CANCELLED", "ADJUSTED", "WRITTEN_OFF"}
+var saleKindSymbols = [...]string{"UNKNOWN", "SOLD", "CANCELLED", "ADJUSTED", "WRITTEN_OFF", "RETURNED"}
 
 // String is the symbol; a number where v names none.
 func (v SaleKind) String() string {
