@@ -8,6 +8,7 @@ import (
 	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
+	"meshwork.dev/schemas/shop"
 )
 
 // Topics returns every topic under contract, ordered by context and contract file. The values are shared:
@@ -34,5 +35,19 @@ func Topics() []*schemas.Info {
 		product.ProductSalesState.TopicInfo(),
 		product.ProductState.TopicInfo(),
 		product.SaleLineEvent.TopicInfo(),
+		shop.CartCheckedOutEvent.TopicInfo(),
+		shop.CartState.TopicInfo(),
+		shop.PageNavigatedEvent.TopicInfo(),
+		shop.PageNavigationKpiState.TopicInfo(),
+		shop.PageVisitEvent.TopicInfo(),
+		shop.ProductAddedEvent.TopicInfo(),
+		shop.ProductRemovedEvent.TopicInfo(),
+		shop.SearchPerformedEvent.TopicInfo(),
+		shop.ShopActionEvent.TopicInfo(),
+		shop.ShopVisitedState.TopicInfo(),
+		shop.UserLoggedInEvent.TopicInfo(),
+		shop.UserRegisteredEvent.TopicInfo(),
+		shop.UserState.TopicInfo(),
+		shop.VisitorState.TopicInfo(),
 	}
 }
