@@ -12,9 +12,13 @@ import (
 
 type topicsCmd struct {
 	kafkaFlags
+	registryFlags
 	output
 	Names    []string `arg:"" optional:"" help:"Topics or data products; default: all."`
 	Internal bool     `help:"Also Kafka's own topics, such as __consumer_offsets."`
+	Check    bool     `help:"Compare the running mesh with its descriptors instead; exit status 1 when they differ."`
+	Apply    bool     `help:"Like --check, and put right what differs: create topics, register schemas, restore settings."`
+	Only     []string `placeholder:"NAME" help:"With --check: expect only what these services need."`
 }
 
 // topicRow is one topic as printed.
@@ -31,7 +35,11 @@ type topicRow struct {
 
 // Help is the long help of the command.
 func (topicsCmd) Help() string {
-	return "RECORDS counts offsets from the first kept to the end; compacted records and transaction markers are part of it."
+	return `RECORDS counts offsets from the first kept to the end; compacted records and transaction markers are part of it.
+
+--check compares topics, settings, subjects, consumer groups and ports with contracts, descriptors and declarations.
+--apply creates what is missing and sets what differs; it deletes nothing and changes no number of partitions. A retention
+that a replay of old data had lifted goes back to the contract's, and the broker then deletes what is older.`
 }
 
 // Run lists topics.
@@ -41,6 +49,9 @@ func (c *topicsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer cl.Close()
+	if c.Check || c.Apply {
+		return c.compare(ctx, a, cl)
+	}
 	var names []string
 	for _, n := range c.Names {
 		topic, err := resolve(n)

@@ -170,6 +170,9 @@ func (u *up) start(ctx context.Context) (err error) {
 	if err := u.platform.Prepare(u.services...); err != nil {
 		return err
 	}
+	if err := u.reconcile(ctx); err != nil {
+		return err
+	}
 	mux := u.platform.Server.Mux
 	mux.HandleFunc("GET /debug/pprof/", httppprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", httppprof.Profile)
