@@ -5,9 +5,10 @@ import (
 
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
+	"meshwork.dev/schemas/shop"
 )
 
-// Message is one record for the mesh: exactly one of the three pointers is set.
+// Message is one record for the mesh: exactly one of the pointers is set.
 type Message struct {
 	// At is the event time the message is due, for pacing a replay. It never goes back within a source whose input is
 	// in the order of time.
@@ -15,10 +16,19 @@ type Message struct {
 	Order  *orderproc.CreateOrder
 	Cancel *orderproc.CancelOrder
 	Change *product.ProductChange
+	Action *shop.ShopAction
 }
 
 // Source makes messages one after the other.
 type Source interface {
 	// Next returns the next message, or io.EOF after the last one. The message belongs to the caller.
 	Next() (Message, error)
+}
+
+// Recycler is a source that can use messages again.
+type Recycler interface {
+	Source
+	// Recycle gives a message back that the caller no longer needs; nobody may look at it from then on. Without it the
+	// message is left to the garbage collector.
+	Recycle(m Message)
 }
