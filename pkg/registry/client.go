@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/telemetry"
 )
 
 var _ avro.SchemaSource = (*Client)(nil)
@@ -27,6 +28,7 @@ type Client struct {
 	log       *zap.Logger
 	rounds    int
 	wait      time.Duration
+	metrics   *telemetry.Metrics // may be nil
 
 	mu         sync.Mutex // guards what follows
 	preferred  int        // endpoint that answered last
@@ -109,6 +111,7 @@ func (c *Client) selfContained(ctx context.Context, key string, get func() (Sche
 	c.mu.Lock()
 	text, ok := c.text[key]
 	c.mu.Unlock()
+	c.looked(ok)
 	if ok {
 		return text, nil
 	}
@@ -131,6 +134,7 @@ func (c *Client) selfContained(ctx context.Context, key string, get func() (Sche
 	}
 	c.mu.Lock()
 	c.text[key] = text
+	c.kept()
 	c.mu.Unlock()
 	return text, nil
 }
@@ -152,6 +156,7 @@ func (c *Client) Schema(ctx context.Context, id int) (Schema, error) {
 	s.ID, s.Subject, s.Version = id, "", 0
 	c.mu.Lock()
 	c.byID[id] = s
+	c.kept()
 	c.mu.Unlock()
 	return s, nil
 }
@@ -163,6 +168,7 @@ func (c *Client) Register(ctx context.Context, subject string, s Schema) (Schema
 	c.mu.Lock()
 	done, ok := c.registered[key]
 	c.mu.Unlock()
+	c.looked(ok)
 	if ok {
 		return done, nil
 	}
@@ -178,6 +184,7 @@ func (c *Client) Register(ctx context.Context, subject string, s Schema) (Schema
 	done = a.schema()
 	c.mu.Lock()
 	c.registered[key] = done
+	c.kept()
 	c.mu.Unlock()
 	return done, nil
 }
@@ -203,6 +210,7 @@ func (c *Client) Version(ctx context.Context, subject string, version int) (Sche
 	c.mu.Lock()
 	s, ok := c.byVersion[key]
 	c.mu.Unlock()
+	c.looked(ok)
 	if ok {
 		return s, nil
 	}
@@ -212,6 +220,7 @@ func (c *Client) Version(ctx context.Context, subject string, version int) (Sche
 	}
 	c.mu.Lock()
 	c.byVersion[key] = s
+	c.kept()
 	c.mu.Unlock()
 	return s, nil
 }

@@ -123,6 +123,7 @@ func (c *Client) forget() {
 	defer c.mu.Unlock()
 	clear(c.registered)
 	clear(c.byVersion)
+	c.kept()
 }
 
 func scoped(path, subject string) string {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"meshwork.dev/pkg/telemetry"
 )
 
 // Option configures a Client.
@@ -42,6 +44,10 @@ func WithRetries(rounds int, wait time.Duration) Option {
 
 // WithLog makes the client report retries. Neither credentials nor schema texts are logged.
 func WithLog(log *zap.Logger) Option { return func(c *Client) { c.log = log } }
+
+// WithMetrics makes the client count how often it knew a schema already. Requests are measured by whoever gives the
+// HTTP client.
+func WithMetrics(m *telemetry.Metrics) Option { return func(c *Client) { c.metrics = m } }
 
 // credentials put themselves into a request. They are functions, so that printing a client cannot show them.
 type credentials func(*http.Request)

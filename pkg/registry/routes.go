@@ -82,6 +82,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		clone.URL = &u
 		r = &clone
 	}
+	s.measured(w, r, s.route)
+}
+
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	if _, pattern := s.routes.Handler(r); pattern == "" {
 		s.answer(w, nil, s.noRoute(r))

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/telemetry"
 )
 
 // ServerConfig configures a Server. The zero value is usable.
@@ -21,6 +22,9 @@ type ServerConfig struct {
 	Timeout       time.Duration // of one request's work on the topic. Default 30 s
 	Version       string        // told to clients that ask. Default "meshwork"
 	Log           *zap.Logger   // Default none
+
+	// Metrics counts requests and schemas. Default none.
+	Metrics *telemetry.Metrics
 }
 
 func (c ServerConfig) withDefaults() ServerConfig {
@@ -128,6 +132,9 @@ func (s *Server) tail(ctx context.Context) {
 		}
 		position = next
 		s.state.advance(next)
+		if s.cfg.Metrics != nil {
+			s.cfg.Metrics.SetSchemaCache(telemetry.SideServer, s.state.size())
+		}
 	}
 }
 

@@ -56,6 +56,13 @@ func newState() *state {
 	}
 }
 
+// size is the number of schemas.
+func (st *state) size() int {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	return len(st.byID)
+}
+
 // advance moves the position and wakes those who wait for it.
 func (st *state) advance(position int64) {
 	st.mu.Lock()

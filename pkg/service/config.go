@@ -256,7 +256,7 @@ const registryTimeout = 10 * time.Second
 // Client makes the registry client that the configuration describes. It does
 // not connect. m may be nil.
 func (r *RegistryConfig) Client(log *zap.Logger, m *telemetry.Metrics) (*registry.Client, error) {
-	opts := []registry.Option{registry.WithLog(log), registry.WithHTTPClient(&http.Client{
+	opts := []registry.Option{registry.WithLog(log), registry.WithMetrics(m), registry.WithHTTPClient(&http.Client{
 		Timeout: registryTimeout, Transport: registryTransport{http.DefaultTransport, m},
 	})}
 	if r.User != "" {

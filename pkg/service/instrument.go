@@ -6,10 +6,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
+	"meshwork.dev/pkg/registry"
 	"meshwork.dev/pkg/telemetry"
 )
 
@@ -59,31 +59,6 @@ func (t registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		code = resp.StatusCode
 	}
-	t.m.SchemaRequest(telemetry.SideClient, registryOp(r.Method, r.URL.Path), code, time.Since(began))
+	t.m.SchemaRequest(telemetry.SideClient, registry.Operation(r.Method, r.URL.Path), code, time.Since(began))
 	return resp, err
-}
-
-// registryOp names a request by a closed set of operations, so that neither
-// subjects nor ids become labels.
-func registryOp(method, path string) string {
-	switch {
-	case strings.Contains(path, "/schemas/"):
-		return "schema"
-	case strings.Contains(path, "/compatibility/"):
-		return "compatibility"
-	case strings.Contains(path, "/config"):
-		return "config"
-	case strings.Contains(path, "/mode"):
-		return "mode"
-	case method == http.MethodDelete:
-		return "delete"
-	case strings.HasSuffix(path, "/versions") && method == http.MethodPost:
-		return "register"
-	case strings.Contains(path, "/versions"):
-		return "versions"
-	case strings.Contains(path, "/subjects/") && method == http.MethodPost:
-		return "lookup"
-	default:
-		return "other"
-	}
 }

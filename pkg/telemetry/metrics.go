@@ -57,6 +57,7 @@ type Metrics struct {
 	SchemaRequests *prometheus.CounterVec   // side, op, code
 	SchemaDuration *prometheus.HistogramVec // side, op
 	SchemaCache    *prometheus.GaugeVec     // side; schemas held in memory
+	SchemaLookups  *prometheus.CounterVec   // side, result: hit or miss
 
 	// Brokers.
 	BrokerConnects      *prometheus.CounterVec // broker
@@ -154,6 +155,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		SchemaRequests: f.counter("schema_requests_total", "Schema registry requests by operation and HTTP status (0: no answer); side is client or server.", "side", "op", "code"),
 		SchemaDuration: f.histogram("schema_request_duration_seconds", "Time to answer a schema registry request.", ackBuckets, "side", "op"),
 		SchemaCache:    f.gauge("schema_cache_entries", "Schemas held in memory.", "side"),
+		SchemaLookups:  f.counter("schema_cache_lookups_total", "Questions for schemas that do not change, answered from memory (hit) or by asking the registry (miss).", "side", "result"),
 
 		BrokerConnects:      f.counter("broker_connects_total", "Connections opened.", "broker"),
 		BrokerConnectErrors: f.counter("broker_connect_errors_total", "Connections that could not be opened, by reason.", "broker", "reason"),

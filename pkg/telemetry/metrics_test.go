@@ -80,6 +80,8 @@ func exercise(m *telemetry.Metrics, service, product string, inputs, outputs []s
 		}
 	}
 	m.SetSchemaCache(telemetry.SideClient, 9)
+	m.SchemaLookup(telemetry.SideClient, true)
+	m.SchemaLookup(telemetry.SideClient, false)
 	for n := range 3 {
 		b := m.Broker(strconv.Itoa(n))
 		b.Connected()

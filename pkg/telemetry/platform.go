@@ -36,6 +36,14 @@ func (m *Metrics) SchemaRequest(side Side, op string, code int, d time.Duration)
 	m.SchemaDuration.WithLabelValues(side.String(), op).Observe(d.Seconds())
 }
 
+// SchemaLookup counts a question for a schema that may be held in memory.
+// Nil-safe.
+func (m *Metrics) SchemaLookup(side Side, hit bool) {
+	if m != nil {
+		m.SchemaLookups.WithLabelValues(side.String(), map[bool]string{true: "hit", false: "miss"}[hit]).Inc()
+	}
+}
+
 // SetSchemaCache sets the number of schemas held in memory. Nil-safe.
 func (m *Metrics) SetSchemaCache(side Side, entries int) {
 	if m != nil {

@@ -17,7 +17,8 @@ type registryServeCmd struct {
 
 // Help is the long help of the command.
 func (registryServeCmd) Help() string {
-	return "The state is the topic _schemas of the cluster: any number of instances may serve it, and a restart loses nothing."
+	return "The state is the topic _schemas of the cluster: any number of instances may serve it, and a restart loses nothing. " +
+		"Beside the API of a registry it answers /metrics, /livez and /readyz."
 }
 
 // Run serves until interrupted.

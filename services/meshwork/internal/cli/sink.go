@@ -13,6 +13,7 @@ import (
 	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
+	"meshwork.dev/schemas/shop"
 	"meshwork.dev/services/meshwork/feed"
 )
 
@@ -22,12 +23,14 @@ type sink struct {
 	create   *ingest.Writer[string, orderproc.CreateOrder]
 	cancel   *ingest.Writer[string, orderproc.CancelOrder]
 	change   *ingest.Writer[string, product.ProductChange]
+	action   *ingest.Writer[string, shop.ShopAction]
 }
 
 // feedTopics are the topics a feed writes.
 func feedTopics() []*schemas.Info {
 	return []*schemas.Info{
 		orderproc.CreateOrderCommand.TopicInfo(), orderproc.CancelOrderCommand.TopicInfo(), product.ProductChangeEvent.TopicInfo(),
+		shop.ShopActionEvent.TopicInfo(),
 	}
 }
 
@@ -47,12 +50,15 @@ func openSink(ctx context.Context, cl *kafka.Client, rc *registry.Client, source
 		create:   ingest.Open(cfg, orderproc.CreateOrderCommand),
 		cancel:   ingest.Open(cfg, orderproc.CancelOrderCommand),
 		change:   ingest.Open(cfg, product.ProductChangeEvent),
+		action:   ingest.Open(cfg, shop.ShopActionEvent),
 	}, nil
 }
 
 // Send implements replay.Sink.
 func (s *sink) Send(ctx context.Context, m feed.Message, done func(error)) error {
 	switch {
+	case m.Action != nil:
+		return s.action.Start(ctx, m.Action, m.At, m.Action.Identity.IdempotenceID, done)
 	case m.Order != nil:
 		return s.create.Start(ctx, m.Order, m.At, m.Order.Identity.IdempotenceID, done)
 	case m.Cancel != nil:

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	httppprof "net/http/pprof"
 	"os"
 	"path/filepath"
@@ -18,7 +16,6 @@ import (
 
 	"meshwork.dev/pkg/broker"
 	"meshwork.dev/pkg/kafka"
-	"meshwork.dev/pkg/registry"
 	"meshwork.dev/pkg/service"
 	"meshwork.dev/pkg/telemetry"
 	"meshwork.dev/services/meshwork/internal/replay"
@@ -306,56 +303,5 @@ func (u *up) close(ctx context.Context) (err error) {
 	if u.broker != nil {
 		err = errors.Join(err, u.broker.Close())
 	}
-	return err
-}
-
-// embeddedRegistry is a registry server with its own Kafka client and address.
-type embeddedRegistry struct {
-	kafka  *kafka.Client
-	server *registry.Server
-	http   *http.Server
-	ln     net.Listener
-	done   chan struct{}
-}
-
-// serveRegistry starts a registry on a cluster. flag names the setting that
-// holds the address.
-func serveRegistry(ctx context.Context, k service.KafkaConfig, listen, flag string, log *zap.Logger) (*embeddedRegistry, error) {
-	ln, err := service.ListenTCP(ctx, listen, flag)
-	if err != nil {
-		return nil, err
-	}
-	r := &embeddedRegistry{ln: ln, done: make(chan struct{})}
-	if r.kafka, err = k.Client("meshwork-registry", log.Named("kafka"), nil); err != nil {
-		_ = ln.Close()
-		return nil, err
-	}
-	if r.server, err = registry.NewServer(ctx, r.kafka, registry.ServerConfig{Log: log}); err != nil {
-		r.kafka.Close()
-		_ = ln.Close()
-		return nil, fmt.Errorf("starting the schema registry: %w", err)
-	}
-	r.http = &http.Server{Handler: r.server, ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(log)}
-	go func() {
-		defer close(r.done)
-		if err := r.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the schema registry's HTTP server ended", zap.Error(err))
-		}
-	}()
-	return r, nil
-}
-
-// URL is where the registry answers.
-func (r *embeddedRegistry) URL() string { return "http://" + r.ln.Addr().String() }
-
-// Close stops serving and waits.
-func (r *embeddedRegistry) Close(ctx context.Context) error {
-	err := r.http.Shutdown(ctx)
-	if err != nil {
-		_ = r.http.Close()
-	}
-	<-r.done
-	err = errors.Join(err, r.server.Close())
-	r.kafka.Close()
 	return err
 }
