@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -31,19 +29,6 @@ func (consumeCmd) Help() string {
 		"timestamp and headers. Values are decoded with the schema they were written with, from the registry; only committed records are read."
 }
 
-// consumed is one record as printed with -o json.
-type consumed struct {
-	Topic     string            `json:"topic"`
-	Partition int32             `json:"partition"`
-	Offset    int64             `json:"offset"`
-	Timestamp time.Time         `json:"timestamp"`
-	Key       *string           `json:"key"`
-	Headers   map[string]string `json:"headers,omitempty"`
-	Schema    string            `json:"schema,omitempty"` // id or GUID in the registry
-	Value     json.RawMessage   `json:"value"`
-	Error     string            `json:"error,omitempty"` // why value could not be decoded; value is then its bytes in base64
-}
-
 // Run prints records.
 func (c *consumeCmd) Run(ctx context.Context, a *app) error {
 	from, err := parsePoint(c.From, time.Now())
@@ -54,15 +39,11 @@ func (c *consumeCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	cl, err := a.connect(ctx, c.kafkaFlags)
+	cl, dec, err := a.reader(ctx, c.kafkaFlags, c.registryFlags)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	rc, err := a.registryClient(c.registryFlags)
-	if err != nil {
-		return err
-	}
 	ctx, stop := service.WithSignals(ctx, zap.NewNop())
 	defer stop()
 	to := &kafka.Latest
@@ -81,7 +62,6 @@ func (c *consumeCmd) Run(ctx context.Context, a *app) error {
 	if len(ranges) == 0 {
 		return &notFound{fmt.Sprintf("%s has no partition %d", topic, c.Partition)}
 	}
-	dec := newDecoder(rc)
 	n, bad := 0, 0
 	var firstBad error
 	err = scan(ctx, cl, ranges, func(tp kafka.TopicPartition, r *kafka.Record) error {
@@ -109,34 +89,4 @@ func (c *consumeCmd) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("%d of %d values could not be decoded and are shown as base64; the first: %w", bad, n, firstBad)
 	}
 	return err
-}
-
-// record decodes one record for printing.
-func (d *decoder) record(ctx context.Context, tp kafka.TopicPartition, r *kafka.Record) consumed {
-	rec := consumed{Topic: tp.Topic, Partition: tp.Partition, Offset: r.Offset, Timestamp: time.UnixMilli(r.Timestamp).UTC()}
-	if r.Key != nil {
-		k := printable(r.Key)
-		rec.Key = &k
-	}
-	for k, v := range r.Headers() {
-		if rec.Headers == nil {
-			rec.Headers = map[string]string{}
-		}
-		rec.Headers[string(k)] = printable(v)
-	}
-	value, schema, err := d.value(ctx, r)
-	rec.Value, rec.Schema = value, schema
-	if err != nil {
-		rec.Error = err.Error()
-		rec.Value, _ = json.Marshal(r.Value) // base64
-	}
-	return rec
-}
-
-// printable is text as it is and other bytes quoted.
-func printable(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	return fmt.Sprintf("%q", b)
 }

@@ -130,20 +130,16 @@ func (c *dlqShowCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	cl, err := a.connect(ctx, c.kafkaFlags)
+	cl, dec, err := a.reader(ctx, c.kafkaFlags, c.registryFlags)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	rc, err := a.registryClient(c.registryFlags)
-	if err != nil {
-		return err
-	}
 	ranges, err := spans(ctx, cl, topic, kafka.Earliest, &kafka.Latest)
 	if err != nil {
 		return err
 	}
-	dec, n := newDecoder(rc), 0
+	n := 0
 	return scan(ctx, cl, ranges, func(tp kafka.TopicPartition, r *kafka.Record) error {
 		if !c.match(r) {
 			return nil

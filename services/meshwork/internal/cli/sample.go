@@ -44,16 +44,12 @@ func (c *sampleCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	cl, err := a.connect(ctx, c.kafkaFlags)
+	cl, dec, err := a.reader(ctx, c.kafkaFlags, c.registryFlags)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	rc, err := a.registryClient(c.registryFlags)
-	if err != nil {
-		return err
-	}
-	dec, empty := newDecoder(rc), 0
+	empty := 0
 	for _, p := range ports {
 		s, err := c.sample(ctx, cl, dec, p)
 		if err != nil {
