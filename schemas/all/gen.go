@@ -6,6 +6,7 @@ package all
 import (
 	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/customer"
+	"meshwork.dev/schemas/customerint"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
 	"meshwork.dev/schemas/shop"
@@ -15,7 +16,23 @@ import (
 // read them, do not change them.
 func Topics() []*schemas.Info {
 	return []*schemas.Info{
+		customer.AddressChangedEvent.TopicInfo(),
+		customer.CustomerChangeEvent.TopicInfo(),
+		customer.CustomerRankedEvent.TopicInfo(),
+		customer.CustomerRankingState.TopicInfo(),
+		customer.CustomerRecordState.TopicInfo(),
+		customer.CustomerRoleState.TopicInfo(),
 		customer.CustomerSegmentState.TopicInfo(),
+		customer.CustomerState.TopicInfo(),
+		customer.PersonClaimEvent.TopicInfo(),
+		customer.PersonVerdictEvent.TopicInfo(),
+		customer.PersonState.TopicInfo(),
+		customer.PurchaseEvent.TopicInfo(),
+		customerint.ComplaintInteractionEvent.TopicInfo(),
+		customerint.ComplaintHistoryState.TopicInfo(),
+		customerint.ContactSummaryState.TopicInfo(),
+		customerint.InteractionMadeEvent.TopicInfo(),
+		customerint.InteractionCommand.TopicInfo(),
 		orderproc.CancelOrderCommand.TopicInfo(),
 		orderproc.CancellationMatchState.TopicInfo(),
 		orderproc.CreateOrderCommand.TopicInfo(),

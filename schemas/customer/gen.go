@@ -4,11 +4,196 @@
 package customer
 
 import (
+	"fmt"
+	"strconv"
 	"time"
 
 	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/wire"
 )
+
+// AddressChangedEvent: Who moved where.
+var AddressChangedEvent = &schemas.Topic[string, AddressChanged]{
+	Info: schemas.Info{
+		Name:          "pub.ecomm.customer.address-changed.event.v1",
+		Subject:       "pub.ecomm.customer.address-changed.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     168 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        addressChangedEventSchema,
+		Record:        "dev.meshwork.customer.AddressChanged",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.address-changed.event",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "Who moved where.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[AddressChanged]{
+		Append: func(dst []byte, v *AddressChanged) []byte { return v.AppendAvro(dst) },
+		Decode: (*AddressChanged).DecodeAvro,
+	},
+	KeyOf: func(v *AddressChanged) string {
+		return v.CustomerID
+	},
+}
+
+const addressChangedEventSchema = `{"type":"record","name":"AddressChanged","namespace":"dev.meshwork.customer","doc":"An address of a known customer really changed: cleansed, it reads differently.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from what caused it for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first message and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made of others: their event time."}]},"doc":"Identity of this message."},{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"kind","type":{"type":"enum","name":"AddressKind","doc":"What an address is for. MAIN: where the customer lives or sits. BILLING: where bills go. SHIPPING: where goods go. UNKNOWN: a use this reader does not know yet.","symbols":["UNKNOWN","MAIN","BILLING","SHIPPING"],"default":"UNKNOWN"},"doc":"Which of the addresses."},{"name":"previous","type":["null",{"type":"record","name":"Address","doc":"A postal address, cleansed.","fields":[{"name":"kind","type":"AddressKind","doc":"What the address is for."},{"name":"line1","type":"string","doc":"Street and number, without blanks at either end; may be empty."},{"name":"line2","type":["null","string"],"default":null,"doc":"What stands below the street."},{"name":"city","type":"string","doc":"City; may be empty."},{"name":"region","type":["null","string"],"default":null,"doc":"State or province as written."},{"name":"postalCode","type":"string","doc":"Postal code, upper case, single blanks; may be empty."},{"name":"country","type":"string","doc":"ISO 3166-1 alpha-2 where the country is known, else as written; may be empty."},{"name":"status","type":{"type":"enum","name":"AddressStatus","doc":"What the check of an address found. VALID: complete, country known, postal code of the form of that country. UNCHECKED: complete, but the form of postal codes there is not known. INCOMPLETE: line1, city, country or a postal code the country uses is missing. BAD_POSTAL_CODE: the code has not the form of the country. UNKNOWN_COUNTRY: the country is none that is known. UNKNOWN: a finding this reader does not know yet.","symbols":["UNKNOWN","VALID","UNCHECKED","INCOMPLETE","BAD_POSTAL_CODE","UNKNOWN_COUNTRY"],"default":"UNKNOWN"},"doc":"What the check of the address found."}]}],"default":null,"doc":"The address before; absent where there was none."},{"name":"current","type":["null","Address"],"default":null,"doc":"The address now; absent where there is none any more."},{"name":"changedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it changed at its source (UTC, milliseconds)."}]}`
+
+// CustomerChangeEvent: Rows of the operational customer database as they change; the feed of the customer state.
+var CustomerChangeEvent = &schemas.Topic[string, CustomerChange]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.customer-change.event.v1",
+		Subject:       "priv.ecomm.customer.customer-change.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     168 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        customerChangeEventSchema,
+		Record:        "dev.meshwork.customer.CustomerChange",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.customer-change.event",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "Rows of the operational customer database as they change; the feed of the customer state.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[CustomerChange]{
+		Append: func(dst []byte, v *CustomerChange) []byte { return v.AppendAvro(dst) },
+		Decode: (*CustomerChange).DecodeAvro,
+	},
+	KeyOf: func(v *CustomerChange) string {
+		return v.CustomerID
+	},
+}
+
+const customerChangeEventSchema = `{"type":"record","name":"CustomerChange","namespace":"dev.meshwork.customer","doc":"One change of a row in the operational customer database.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from what caused it for messages the mesh makes, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first message and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made (UTC, milliseconds). For messages made of others: their event time."}]},"doc":"Identity of this message."},{"name":"customerId","type":"string","doc":"The customer, as plain text; record key."},{"name":"op","type":{"type":"enum","name":"ChangeOp","doc":"What happened to the row in the operational customer database. UPSERT: the row now reads as given. DELETE: the row is gone; only customerId and changedAt count. UNKNOWN: an operation this reader does not know yet.","symbols":["UNKNOWN","UPSERT","DELETE"],"default":"UNKNOWN"},"doc":"What happened to the row."},{"name":"title","type":["null","string"],"default":null,"doc":"Form of address, such as Ms."},{"name":"firstName","type":["null","string"],"default":null,"doc":"First name."},{"name":"middleName","type":["null","string"],"default":null,"doc":"Middle names or initial."},{"name":"lastName","type":["null","string"],"default":null,"doc":"Last name."},{"name":"suffix","type":["null","string"],"default":null,"doc":"What follows the name, such as Jr."},{"name":"company","type":["null","string"],"default":null,"doc":"Company, for business customers."},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Day of birth."},{"name":"emails","type":{"type":"array","items":"string"},"doc":"E-mail addresses as entered, the main one first."},{"name":"phones","type":{"type":"array","items":{"type":"record","name":"RawPhone","doc":"A phone number as it was entered.","fields":[{"name":"kind","type":["null","string"],"default":null,"doc":"What kind of phone it is, such as mobile, home, work."},{"name":"number","type":"string","doc":"The number in any form."}]}},"doc":"Phone numbers as entered, the main one first."},{"name":"addresses","type":{"type":"array","items":{"type":"record","name":"RawAddress","doc":"A postal address as it was entered.","fields":[{"name":"kind","type":{"type":"enum","name":"AddressKind","doc":"What an address is for. MAIN: where the customer lives or sits. BILLING: where bills go. SHIPPING: where goods go. UNKNOWN: a use this reader does not know yet.","symbols":["UNKNOWN","MAIN","BILLING","SHIPPING"],"default":"UNKNOWN"},"doc":"What the address is for; one of each kind counts, the last one."},{"name":"line1","type":"string","doc":"Street and number."},{"name":"line2","type":["null","string"],"default":null,"doc":"What stands below the street."},{"name":"city","type":"string","doc":"City."},{"name":"region","type":["null","string"],"default":null,"doc":"State or province."},{"name":"postalCode","type":"string","doc":"Postal code."},{"name":"country","type":"string","doc":"Country by name or code."}]}},"doc":"Addresses as entered."},{"name":"marketingConsent","type":["null","boolean"],"default":null,"doc":"Whether the customer agreed to advertising; absent where nobody asked."},{"name":"registeredAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When the customer came to the shop first (UTC, milliseconds); absent means changedAt."},{"name":"changedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the row changed (UTC, milliseconds). The latest change of a customer counts, whatever arrives last."}]}`
+
+// CustomerRankedEvent: Carries the outcome of the ranking back to the customers.
+var CustomerRankedEvent = &schemas.Topic[string, CustomerRanked]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.customer-ranked.event.v1",
+		Subject:       "priv.ecomm.customer.customer-ranked.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        customerRankedEventSchema,
+		Record:        "dev.meshwork.customer.CustomerRanked",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.customer-ranked.event",
+		Product:       "urn:meshwork:product:customer.customer-segmentation",
+		Owner:         "customer",
+		Doc:           "Carries the outcome of the ranking back to the customers.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[CustomerRanked]{
+		Append: func(dst []byte, v *CustomerRanked) []byte { return v.AppendAvro(dst) },
+		Decode: (*CustomerRanked).DecodeAvro,
+	},
+	KeyOf: func(v *CustomerRanked) string {
+		return v.CustomerID
+	},
+}
+
+const customerRankedEventSchema = `{"type":"record","name":"CustomerRanked","namespace":"dev.meshwork.customer","doc":"Where a customer stands among all.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"ranked","type":"boolean","doc":"False when the customer is no longer ranked: deleted, or an alias of another."},{"name":"recencyDays","type":"int","doc":"Days from the last purchase to asOf."},{"name":"frequency","type":"int","doc":"Number of purchases up to asOf."},{"name":"monetary","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Value of those purchases in the reporting currency (GBP)."},{"name":"r","type":"int","doc":"Recency quintile, 1 (longest ago) to 5 (latest)."},{"name":"f","type":"int","doc":"Frequency quintile, 1 (rarest) to 5 (most often)."},{"name":"m","type":"int","doc":"Value quintile, 1 (lowest) to 5 (highest)."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The beginning of the day the figures hold for (UTC, milliseconds)."}]}`
+
+// CustomerRankingState: All customers in one place, so that they can be ranked exactly.
+var CustomerRankingState = &schemas.Topic[string, CustomerRanking]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.customer-ranking.state.v1",
+		Subject:       "priv.ecomm.customer.customer-ranking.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    1,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        customerRankingStateSchema,
+		Record:        "dev.meshwork.customer.CustomerRanking",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.customer-ranking.state",
+		Product:       "urn:meshwork:product:customer.customer-segmentation",
+		Owner:         "customer",
+		Doc:           "All customers in one place, so that they can be ranked exactly.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[CustomerRanking]{
+		Append: func(dst []byte, v *CustomerRanking) []byte { return v.AppendAvro(dst) },
+		Decode: (*CustomerRanking).DecodeAvro,
+	},
+	KeyOf: func(v *CustomerRanking) string {
+		return v.CustomerID
+	},
+}
+
+const customerRankingStateSchema = `{"type":"record","name":"CustomerRanking","namespace":"dev.meshwork.customer","doc":"What one account bought; under the empty key, how customers were ranked last.","fields":[{"name":"customerId","type":"string","doc":"The account; empty for the ranking as a whole. Record key."},{"name":"canonicalId","type":"string","doc":"The customer it belongs to; empty where nothing is known but its purchases."},{"name":"roleDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The trading day on which canonicalId was last set."},{"name":"frequency","type":"int","doc":"Number of purchases before the days below."},{"name":"monetary","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Value of those purchases in the reporting currency (GBP)."},{"name":"lastDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The trading day of the last of them."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"DayOfPurchases","doc":"What a customer bought on one day.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The trading day on which the orders completed."},{"name":"orders","type":"int","doc":"Number of purchases."},{"name":"spent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value in the reporting currency (GBP)."},{"name":"lastDay","type":{"type":"int","logicalType":"date"},"doc":"The latest trading day one of them was ordered on."}]}},"doc":"The latest days with purchases, oldest first; they may not have been ranked yet."},{"name":"rankedDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning customers were ranked last."},{"name":"customers","type":"int","doc":"Of the ranking as a whole: the number of customers that were ranked."},{"name":"recencyCuts","type":{"type":"array","items":{"type":"record","name":"RankCut","doc":"The first customer of a quintile, in one of the rankings.","fields":[{"name":"value","type":"long","doc":"What is ranked: the day of the last purchase, the number of purchases or their value in thousandths of the currency."},{"name":"customerId","type":"string","doc":"Who decides between equals."}]}},"doc":"Of the ranking as a whole: the first customers of quintiles 2 to 5 by last purchase."},{"name":"frequencyCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by number of purchases."},{"name":"monetaryCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by value of purchases."}]}`
+
+// CustomerRecordState: What the customer domain knows of each account.
+var CustomerRecordState = &schemas.Topic[string, CustomerRecord]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.customer-record.state.v1",
+		Subject:       "priv.ecomm.customer.customer-record.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        customerRecordStateSchema,
+		Record:        "dev.meshwork.customer.CustomerRecord",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.customer-record.state",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "What the customer domain knows of each account.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[CustomerRecord]{
+		Append: func(dst []byte, v *CustomerRecord) []byte { return v.AppendAvro(dst) },
+		Decode: (*CustomerRecord).DecodeAvro,
+	},
+	KeyOf: func(v *CustomerRecord) string {
+		return v.CustomerID
+	},
+}
+
+const customerRecordStateSchema = `{"type":"record","name":"CustomerRecord","namespace":"dev.meshwork.customer","doc":"The cleansed row of one account, before people are told apart.","fields":[{"name":"customerId","type":"string","doc":"The account; record key."},{"name":"title","type":["null","string"],"default":null,"doc":"Form of address, such as Ms."},{"name":"firstName","type":["null","string"],"default":null,"doc":"First name."},{"name":"middleName","type":["null","string"],"default":null,"doc":"Middle names or initial."},{"name":"lastName","type":["null","string"],"default":null,"doc":"Last name."},{"name":"suffix","type":["null","string"],"default":null,"doc":"What follows the name, such as Jr."},{"name":"company","type":["null","string"],"default":null,"doc":"Company, for business customers."},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Day of birth."},{"name":"emails","type":{"type":"array","items":{"type":"record","name":"Email","doc":"An e-mail address in its normal form.","fields":[{"name":"address","type":"string","doc":"Without blanks, in lower case."},{"name":"valid","type":"boolean","doc":"Whether it has the form of an e-mail address."}]}},"doc":"E-mail addresses, the main one first, each once."},{"name":"phones","type":{"type":"array","items":{"type":"record","name":"Phone","doc":"A phone number in its normal form.","fields":[{"name":"kind","type":["null","string"],"default":null,"doc":"What kind of phone it is, as written: mobile, home, work."},{"name":"number","type":"string","doc":"International form, + and digits, where the country is known; else the digits as dialled."},{"name":"valid","type":"boolean","doc":"Whether it has the length of a phone number."}]}},"doc":"Phone numbers, the main one first, each once."},{"name":"addresses","type":{"type":"array","items":{"type":"record","name":"Address","doc":"A postal address, cleansed.","fields":[{"name":"kind","type":{"type":"enum","name":"AddressKind","doc":"What an address is for. MAIN: where the customer lives or sits. BILLING: where bills go. SHIPPING: where goods go. UNKNOWN: a use this reader does not know yet.","symbols":["UNKNOWN","MAIN","BILLING","SHIPPING"],"default":"UNKNOWN"},"doc":"What the address is for."},{"name":"line1","type":"string","doc":"Street and number, without blanks at either end; may be empty."},{"name":"line2","type":["null","string"],"default":null,"doc":"What stands below the street."},{"name":"city","type":"string","doc":"City; may be empty."},{"name":"region","type":["null","string"],"default":null,"doc":"State or province as written."},{"name":"postalCode","type":"string","doc":"Postal code, upper case, single blanks; may be empty."},{"name":"country","type":"string","doc":"ISO 3166-1 alpha-2 where the country is known, else as written; may be empty."},{"name":"status","type":{"type":"enum","name":"AddressStatus","doc":"What the check of an address found. VALID: complete, country known, postal code of the form of that country. UNCHECKED: complete, but the form of postal codes there is not known. INCOMPLETE: line1, city, country or a postal code the country uses is missing. BAD_POSTAL_CODE: the code has not the form of the country. UNKNOWN_COUNTRY: the country is none that is known. UNKNOWN: a finding this reader does not know yet.","symbols":["UNKNOWN","VALID","UNCHECKED","INCOMPLETE","BAD_POSTAL_CODE","UNKNOWN_COUNTRY"],"default":"UNKNOWN"},"doc":"What the check of the address found."}]}},"doc":"At most one address of each kind."},{"name":"marketingConsent","type":["null","boolean"],"default":null,"doc":"Whether the customer agreed to advertising."},{"name":"registered","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the account was opened (UTC, milliseconds)."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the row last changed at its source (UTC, milliseconds)."},{"name":"fromDatabase","type":"boolean","doc":"Whether the row comes from the customer database; before that it is what was typed at registration."},{"name":"matchKey","type":"string","doc":"What the account is compared by; empty once it is gone."},{"name":"role","type":{"type":"enum","name":"Role","doc":"What an account is among the accounts of a person. PENDING: not compared yet. CANONICAL: the earliest; it stands for the person. ALIAS: a further one. GONE: deleted. UNKNOWN: a role this reader does not know yet.","symbols":["UNKNOWN","PENDING","CANONICAL","ALIAS","GONE"],"default":"UNKNOWN"},"doc":"What the account is among those of the person."},{"name":"canonicalId","type":"string","doc":"The account that stands for the person; empty while pending."},{"name":"aliases","type":{"type":"array","items":"string"},"doc":"The other accounts, where this one stands for the person."}]}`
+
+// CustomerRoleState: Lets the products of the customer domain credit what an account does to the right customer.
+var CustomerRoleState = &schemas.Topic[string, CustomerRole]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.customer-role.state.v1",
+		Subject:       "priv.ecomm.customer.customer-role.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        customerRoleStateSchema,
+		Record:        "dev.meshwork.customer.CustomerRole",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.customer-role.state",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "Lets the products of the customer domain credit what an account does to the right customer.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[CustomerRole]{
+		Append: func(dst []byte, v *CustomerRole) []byte { return v.AppendAvro(dst) },
+		Decode: (*CustomerRole).DecodeAvro,
+	},
+	KeyOf: func(v *CustomerRole) string {
+		return v.CustomerID
+	},
+}
+
+const customerRoleStateSchema = `{"type":"record","name":"CustomerRole","namespace":"dev.meshwork.customer","doc":"Which customer an account is.","fields":[{"name":"customerId","type":"string","doc":"The account; record key."},{"name":"role","type":{"type":"enum","name":"Role","doc":"What an account is among the accounts of a person. PENDING: not compared yet. CANONICAL: the earliest; it stands for the person. ALIAS: a further one. GONE: deleted. UNKNOWN: a role this reader does not know yet.","symbols":["UNKNOWN","PENDING","CANONICAL","ALIAS","GONE"],"default":"UNKNOWN"},"doc":"What the account is among those of the person."},{"name":"canonicalId","type":"string","doc":"The customer it belongs to: itself, or the one it is an alias of."}]}`
 
 // CustomerSegmentState: The segment of every customer, with the figures behind it.
 var CustomerSegmentState = &schemas.Topic[string, CustomerSegment]{
@@ -39,6 +224,1439 @@ var CustomerSegmentState = &schemas.Topic[string, CustomerSegment]{
 }
 
 const customerSegmentStateSchema = `{"type":"record","name":"CustomerSegment","namespace":"dev.meshwork.customer","doc":"What kind of customer somebody is, by recency, frequency and value of purchases.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"recencyDays","type":"int","doc":"Days from the last purchase to asOf."},{"name":"frequency","type":"int","doc":"Number of purchases up to asOf."},{"name":"monetary","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Value of those purchases in the reporting currency (GBP)."},{"name":"r","type":"int","doc":"Recency quintile, 1 (longest ago) to 5 (latest)."},{"name":"f","type":"int","doc":"Frequency quintile, 1 (rarest) to 5 (most often)."},{"name":"m","type":"int","doc":"Value quintile, 1 (lowest) to 5 (highest)."},{"name":"segment","type":"string","doc":"Name of the segment, such as champions or at-risk; lower case, no blanks."},{"name":"vip","type":"boolean","doc":"Whether the customer gets VIP care."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The moment the figures hold for (UTC, milliseconds)."}]}`
+
+// CustomerState: The customers of the shop, cleansed, one row for each person.
+var CustomerState = &schemas.Topic[string, Customer]{
+	Info: schemas.Info{
+		Name:          "pub.ecomm.customer.customer.state.v1",
+		Subject:       "pub.ecomm.customer.customer.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        customerStateSchema,
+		Record:        "dev.meshwork.customer.Customer",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.customer.state",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "The customers of the shop, cleansed, one row for each person.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[Customer]{
+		Append: func(dst []byte, v *Customer) []byte { return v.AppendAvro(dst) },
+		Decode: (*Customer).DecodeAvro,
+	},
+	KeyOf: func(v *Customer) string {
+		return v.CustomerID
+	},
+}
+
+const customerStateSchema = `{"type":"record","name":"Customer","namespace":"dev.meshwork.customer","doc":"Current row of one customer: one person, one row, cleansed.","fields":[{"name":"customerId","type":"string","doc":"The customer: the earliest of the accounts that are this person; record key."},{"name":"title","type":["null","string"],"default":null,"doc":"Form of address, such as Ms."},{"name":"firstName","type":["null","string"],"default":null,"doc":"First name."},{"name":"middleName","type":["null","string"],"default":null,"doc":"Middle names or initial."},{"name":"lastName","type":["null","string"],"default":null,"doc":"Last name."},{"name":"suffix","type":["null","string"],"default":null,"doc":"What follows the name, such as Jr."},{"name":"company","type":["null","string"],"default":null,"doc":"Company, for business customers."},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Day of birth."},{"name":"emails","type":{"type":"array","items":{"type":"record","name":"Email","doc":"An e-mail address in its normal form.","fields":[{"name":"address","type":"string","doc":"Without blanks, in lower case."},{"name":"valid","type":"boolean","doc":"Whether it has the form of an e-mail address."}]}},"doc":"E-mail addresses, the main one first, each once."},{"name":"phones","type":{"type":"array","items":{"type":"record","name":"Phone","doc":"A phone number in its normal form.","fields":[{"name":"kind","type":["null","string"],"default":null,"doc":"What kind of phone it is, as written: mobile, home, work."},{"name":"number","type":"string","doc":"International form, + and digits, where the country is known; else the digits as dialled."},{"name":"valid","type":"boolean","doc":"Whether it has the length of a phone number."}]}},"doc":"Phone numbers, the main one first, each once."},{"name":"addresses","type":{"type":"array","items":{"type":"record","name":"Address","doc":"A postal address, cleansed.","fields":[{"name":"kind","type":{"type":"enum","name":"AddressKind","doc":"What an address is for. MAIN: where the customer lives or sits. BILLING: where bills go. SHIPPING: where goods go. UNKNOWN: a use this reader does not know yet.","symbols":["UNKNOWN","MAIN","BILLING","SHIPPING"],"default":"UNKNOWN"},"doc":"What the address is for."},{"name":"line1","type":"string","doc":"Street and number, without blanks at either end; may be empty."},{"name":"line2","type":["null","string"],"default":null,"doc":"What stands below the street."},{"name":"city","type":"string","doc":"City; may be empty."},{"name":"region","type":["null","string"],"default":null,"doc":"State or province as written."},{"name":"postalCode","type":"string","doc":"Postal code, upper case, single blanks; may be empty."},{"name":"country","type":"string","doc":"ISO 3166-1 alpha-2 where the country is known, else as written; may be empty."},{"name":"status","type":{"type":"enum","name":"AddressStatus","doc":"What the check of an address found. VALID: complete, country known, postal code of the form of that country. UNCHECKED: complete, but the form of postal codes there is not known. INCOMPLETE: line1, city, country or a postal code the country uses is missing. BAD_POSTAL_CODE: the code has not the form of the country. UNKNOWN_COUNTRY: the country is none that is known. UNKNOWN: a finding this reader does not know yet.","symbols":["UNKNOWN","VALID","UNCHECKED","INCOMPLETE","BAD_POSTAL_CODE","UNKNOWN_COUNTRY"],"default":"UNKNOWN"},"doc":"What the check of the address found."}]}},"doc":"At most one address of each kind."},{"name":"marketingConsent","type":["null","boolean"],"default":null,"doc":"Whether the customer agreed to advertising; absent where nobody asked."},{"name":"aliases","type":{"type":"array","items":"string"},"doc":"Further accounts of the same person, in the order of their ids. They have no rows of their own."},{"name":"registered","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the customer came to the shop first (UTC, milliseconds)."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the row last changed at its source (UTC, milliseconds)."}]}`
+
+// PersonClaimEvent: Brings together accounts that may be one person.
+var PersonClaimEvent = &schemas.Topic[string, PersonClaim]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.person-claim.event.v1",
+		Subject:       "priv.ecomm.customer.person-claim.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        personClaimEventSchema,
+		Record:        "dev.meshwork.customer.PersonClaim",
+		KeyFields:     []string{"matchKey"},
+		Contract:      "urn:meshwork:contract:customer.person-claim.event",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "Brings together accounts that may be one person.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[PersonClaim]{
+		Append: func(dst []byte, v *PersonClaim) []byte { return v.AppendAvro(dst) },
+		Decode: (*PersonClaim).DecodeAvro,
+	},
+	KeyOf: func(v *PersonClaim) string {
+		return v.MatchKey
+	},
+}
+
+const personClaimEventSchema = `{"type":"record","name":"PersonClaim","namespace":"dev.meshwork.customer","doc":"An account says by what it is compared, or that it no longer is.","fields":[{"name":"matchKey","type":"string","doc":"What accounts of one person share; record key."},{"name":"customerId","type":"string","doc":"The account."},{"name":"registered","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the account was opened (UTC, milliseconds); the earliest stands for the person."},{"name":"leaves","type":"boolean","doc":"True when the account is no longer to be found under this key."}]}`
+
+// PersonVerdictEvent: Tells each account whether it stands for its person.
+var PersonVerdictEvent = &schemas.Topic[string, PersonVerdict]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.person-verdict.event.v1",
+		Subject:       "priv.ecomm.customer.person-verdict.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        personVerdictEventSchema,
+		Record:        "dev.meshwork.customer.PersonVerdict",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.person-verdict.event",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "Tells each account whether it stands for its person.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[PersonVerdict]{
+		Append: func(dst []byte, v *PersonVerdict) []byte { return v.AppendAvro(dst) },
+		Decode: (*PersonVerdict).DecodeAvro,
+	},
+	KeyOf: func(v *PersonVerdict) string {
+		return v.CustomerID
+	},
+}
+
+const personVerdictEventSchema = `{"type":"record","name":"PersonVerdict","namespace":"dev.meshwork.customer","doc":"What an account is among the accounts of a person.","fields":[{"name":"customerId","type":"string","doc":"The account; record key."},{"name":"matchKey","type":"string","doc":"What the accounts share. A verdict for another key than the account's present one is outdated."},{"name":"canonicalId","type":"string","doc":"The account that stands for the person."},{"name":"aliases","type":{"type":"array","items":"string"},"doc":"The other accounts, in the order of their ids, where this one stands for the person."}]}`
+
+// PersonState: Which accounts are one person.
+var PersonState = &schemas.Topic[string, Person]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.person.state.v1",
+		Subject:       "priv.ecomm.customer.person.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        personStateSchema,
+		Record:        "dev.meshwork.customer.Person",
+		KeyFields:     []string{"matchKey"},
+		Contract:      "urn:meshwork:contract:customer.person.state",
+		Product:       "urn:meshwork:product:customer.customer-data",
+		Owner:         "customer",
+		Doc:           "Which accounts are one person.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[Person]{
+		Append: func(dst []byte, v *Person) []byte { return v.AppendAvro(dst) },
+		Decode: (*Person).DecodeAvro,
+	},
+	KeyOf: func(v *Person) string {
+		return v.MatchKey
+	},
+}
+
+const personStateSchema = `{"type":"record","name":"Person","namespace":"dev.meshwork.customer","doc":"The accounts that are one person.","fields":[{"name":"matchKey","type":"string","doc":"What the accounts share; record key."},{"name":"accounts","type":{"type":"array","items":{"type":"record","name":"Account","doc":"One account of a person.","fields":[{"name":"customerId","type":"string","doc":"The account."},{"name":"registered","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was opened (UTC, milliseconds)."}]}},"doc":"All accounts, the earliest first."}]}`
+
+// PurchaseEvent: Brings the purchases of all customers to one place, so that they can be ranked exactly.
+var PurchaseEvent = &schemas.Topic[string, Purchase]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.customer.purchase.event.v1",
+		Subject:       "priv.ecomm.customer.purchase.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    1,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        purchaseEventSchema,
+		Record:        "dev.meshwork.customer.Purchase",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:customer.purchase.event",
+		Product:       "urn:meshwork:product:customer.customer-segmentation",
+		Owner:         "customer",
+		Doc:           "Brings the purchases of all customers to one place, so that they can be ranked exactly.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[Purchase]{
+		Append: func(dst []byte, v *Purchase) []byte { return v.AppendAvro(dst) },
+		Decode: (*Purchase).DecodeAvro,
+	},
+	KeyOf: func(v *Purchase) string {
+		return v.CustomerID
+	},
+}
+
+const purchaseEventSchema = `{"type":"record","name":"Purchase","namespace":"dev.meshwork.customer","doc":"What the ranking of customers needs to know: a purchase, who an account is, or that a day had purchases.","fields":[{"name":"customerId","type":"string","doc":"The account; empty for what concerns the ranking as a whole. Record key."},{"name":"orderId","type":["null","string"],"default":null,"doc":"The order, for a purchase."},{"name":"orderedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it was ordered (UTC, milliseconds), for a purchase."},{"name":"spent","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Value of its clean lines in the reporting currency (GBP), for a purchase."},{"name":"canonicalId","type":["null","string"],"default":null,"doc":"The customer the account belongs to; empty when the account is deleted. Only for news of the account."}]}`
+
+// AddressChanged: An address of a known customer really changed: cleansed, it reads differently.
+type AddressChanged struct {
+	// Identity of this message.
+	Identity Identity `json:"identity"`
+	// The customer; record key.
+	CustomerID string `json:"customerId"`
+	// Which of the addresses.
+	Kind AddressKind `json:"kind"`
+	// The address before; absent where there was none.
+	Previous schemas.Opt[Address] `json:"previous,omitzero"`
+	// The address now; absent where there is none any more.
+	Current schemas.Opt[Address] `json:"current,omitzero"`
+	// When it changed at its source (UTC, milliseconds).
+	ChangedAt time.Time `json:"changedAt"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *AddressChanged) AppendAvro(dst []byte) []byte {
+	dst = v.Identity.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = v.Kind.AppendAvro(dst)
+	if v.Previous.Valid {
+		dst = append(dst, 2)
+		dst = v.Previous.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Current.Valid {
+		dst = append(dst, 2)
+		dst = v.Current.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, v.ChangedAt.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *AddressChanged) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("AddressChanged")
+}
+
+func (v *AddressChanged) readAvro(r *wire.Reader) {
+	v.Identity.readAvro(r)
+	v.CustomerID = r.String()
+	v.Kind = AddressKind(r.Index(4))
+	v.Previous = schemas.Opt[Address]{}
+	if r.Present() {
+		v.Previous.Valid = true
+		v.Previous.Value.readAvro(r)
+	}
+	v.Current = schemas.Opt[Address]{}
+	if r.Present() {
+		v.Current.Valid = true
+		v.Current.Value.readAvro(r)
+	}
+	v.ChangedAt = time.UnixMilli(r.Long()).UTC()
+}
+
+// Identity: Who this message is: the same three fields in every message of the mesh.
+type Identity struct {
+	// Unique id of this message; derived from what caused it for messages the mesh makes, so a recomputation yields
+	// the same id.
+	EventID string `json:"eventId"`
+	// Given by the caller of the first message and carried along: two messages of one kind with the same id are one
+	// message sent twice.
+	IdempotenceID string `json:"idempotenceId"`
+	// When the message was made (UTC, milliseconds). For messages made of others: their event time.
+	Created time.Time `json:"created"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Identity) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.EventID)
+	dst = wire.AppendString(dst, v.IdempotenceID)
+	dst = wire.AppendLong(dst, v.Created.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Identity) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Identity")
+}
+
+func (v *Identity) readAvro(r *wire.Reader) {
+	v.EventID = r.String()
+	v.IdempotenceID = r.String()
+	v.Created = time.UnixMilli(r.Long()).UTC()
+}
+
+// AddressKind: What an address is for. MAIN: where the customer lives or sits. BILLING: where bills go. SHIPPING:
+// where goods go. UNKNOWN: a use this reader does not know yet.
+type AddressKind uint8
+
+// The symbols of AddressKind.
+const (
+	AddressKindUnknown  AddressKind = iota // UNKNOWN
+	AddressKindMain                        // MAIN
+	AddressKindBilling                     // BILLING
+	AddressKindShipping                    // SHIPPING
+)
+
+var addressKindSymbols = [...]string{"UNKNOWN", "MAIN", "BILLING", "SHIPPING"}
+
+// String is the symbol; a number where v names none.
+func (v AddressKind) String() string {
+	if int(v) < len(addressKindSymbols) {
+		return addressKindSymbols[v]
+	}
+	return "AddressKind(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseAddressKind reads a symbol.
+func ParseAddressKind(text string) (AddressKind, error) {
+	for i, s := range addressKindSymbols {
+		if s == text {
+			return AddressKind(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of AddressKind", text)
+}
+
+// MarshalText writes the symbol.
+func (v AddressKind) MarshalText() ([]byte, error) {
+	if int(v) < len(addressKindSymbols) {
+		return []byte(addressKindSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of AddressKind", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *AddressKind) UnmarshalText(text []byte) error {
+	p, err := ParseAddressKind(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v AddressKind) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(addressKindSymbols) {
+		v = AddressKindUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
+// Address: A postal address, cleansed.
+type Address struct {
+	// What the address is for.
+	Kind AddressKind `json:"kind"`
+	// Street and number, without blanks at either end; may be empty.
+	Line1 string `json:"line1"`
+	// What stands below the street.
+	Line2 schemas.Opt[string] `json:"line2,omitzero"`
+	// City; may be empty.
+	City string `json:"city"`
+	// State or province as written.
+	Region schemas.Opt[string] `json:"region,omitzero"`
+	// Postal code, upper case, single blanks; may be empty.
+	PostalCode string `json:"postalCode"`
+	// ISO 3166-1 alpha-2 where the country is known, else as written; may be empty.
+	Country string `json:"country"`
+	// What the check of the address found.
+	Status AddressStatus `json:"status"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Address) AppendAvro(dst []byte) []byte {
+	dst = v.Kind.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.Line1)
+	if v.Line2.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Line2.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendString(dst, v.City)
+	if v.Region.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Region.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendString(dst, v.PostalCode)
+	dst = wire.AppendString(dst, v.Country)
+	dst = v.Status.AppendAvro(dst)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Address) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Address")
+}
+
+func (v *Address) readAvro(r *wire.Reader) {
+	v.Kind = AddressKind(r.Index(4))
+	v.Line1 = r.String()
+	v.Line2 = schemas.Opt[string]{}
+	if r.Present() {
+		v.Line2.Valid = true
+		v.Line2.Value = r.String()
+	}
+	v.City = r.String()
+	v.Region = schemas.Opt[string]{}
+	if r.Present() {
+		v.Region.Valid = true
+		v.Region.Value = r.String()
+	}
+	v.PostalCode = r.String()
+	v.Country = r.String()
+	v.Status = AddressStatus(r.Index(6))
+}
+
+// AddressStatus: What the check of an address found. VALID: complete, country known, postal code of the form of that
+// country. UNCHECKED: complete, but the form of postal codes there is not known. INCOMPLETE: line1, city, country or
+// a postal code the country uses is missing. BAD_POSTAL_CODE: the code has not the form of the country.
+// UNKNOWN_COUNTRY: the country is none that is known. UNKNOWN: a finding this reader does not know yet.
+type AddressStatus uint8
+
+// The symbols of AddressStatus.
+const (
+	AddressStatusUnknown        AddressStatus = iota // UNKNOWN
+	AddressStatusValid                               // VALID
+	AddressStatusUnchecked                           // UNCHECKED
+	AddressStatusIncomplete                          // INCOMPLETE
+	AddressStatusBadPostalCode                       // BAD_POSTAL_CODE
+	AddressStatusUnknownCountry                      // UNKNOWN_COUNTRY
+)
+
+var addressStatusSymbols = [...]string{"UNKNOWN", "VALID", "UNCHECKED", "INCOMPLETE", "BAD_POSTAL_CODE", "UNKNOWN_COUNTRY"}
+
+// String is the symbol; a number where v names none.
+func (v AddressStatus) String() string {
+	if int(v) < len(addressStatusSymbols) {
+		return addressStatusSymbols[v]
+	}
+	return "AddressStatus(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseAddressStatus reads a symbol.
+func ParseAddressStatus(text string) (AddressStatus, error) {
+	for i, s := range addressStatusSymbols {
+		if s == text {
+			return AddressStatus(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of AddressStatus", text)
+}
+
+// MarshalText writes the symbol.
+func (v AddressStatus) MarshalText() ([]byte, error) {
+	if int(v) < len(addressStatusSymbols) {
+		return []byte(addressStatusSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of AddressStatus", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *AddressStatus) UnmarshalText(text []byte) error {
+	p, err := ParseAddressStatus(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v AddressStatus) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(addressStatusSymbols) {
+		v = AddressStatusUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
+// CustomerChange: One change of a row in the operational customer database.
+type CustomerChange struct {
+	// Identity of this message.
+	Identity Identity `json:"identity"`
+	// The customer, as plain text; record key.
+	CustomerID string `json:"customerId"`
+	// What happened to the row.
+	Op ChangeOp `json:"op"`
+	// Form of address, such as Ms.
+	Title schemas.Opt[string] `json:"title,omitzero"`
+	// First name.
+	FirstName schemas.Opt[string] `json:"firstName,omitzero"`
+	// Middle names or initial.
+	MiddleName schemas.Opt[string] `json:"middleName,omitzero"`
+	// Last name.
+	LastName schemas.Opt[string] `json:"lastName,omitzero"`
+	// What follows the name, such as Jr.
+	Suffix schemas.Opt[string] `json:"suffix,omitzero"`
+	// Company, for business customers.
+	Company schemas.Opt[string] `json:"company,omitzero"`
+	// Day of birth.
+	BirthDate schemas.Opt[schemas.Date] `json:"birthDate,omitzero"`
+	// E-mail addresses as entered, the main one first.
+	Emails []string `json:"emails"`
+	// Phone numbers as entered, the main one first.
+	Phones []RawPhone `json:"phones"`
+	// Addresses as entered.
+	Addresses []RawAddress `json:"addresses"`
+	// Whether the customer agreed to advertising; absent where nobody asked.
+	MarketingConsent schemas.Opt[bool] `json:"marketingConsent,omitzero"`
+	// When the customer came to the shop first (UTC, milliseconds); absent means changedAt.
+	RegisteredAt schemas.Opt[time.Time] `json:"registeredAt,omitzero"`
+	// When the row changed (UTC, milliseconds). The latest change of a customer counts, whatever arrives last.
+	ChangedAt time.Time `json:"changedAt"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CustomerChange) AppendAvro(dst []byte) []byte {
+	dst = v.Identity.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = v.Op.AppendAvro(dst)
+	if v.Title.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Title.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.FirstName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.FirstName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.MiddleName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.MiddleName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.LastName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.LastName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Suffix.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Suffix.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Company.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Company.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.BirthDate.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.BirthDate.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if len(v.Emails) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Emails)))
+		for i0 := range v.Emails {
+			dst = wire.AppendString(dst, v.Emails[i0])
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Phones) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Phones)))
+		for i0 := range v.Phones {
+			dst = v.Phones[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Addresses) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Addresses)))
+		for i0 := range v.Addresses {
+			dst = v.Addresses[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if v.MarketingConsent.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendBool(dst, v.MarketingConsent.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.RegisteredAt.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, v.RegisteredAt.Value.UnixMilli())
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, v.ChangedAt.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CustomerChange) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CustomerChange")
+}
+
+func (v *CustomerChange) readAvro(r *wire.Reader) {
+	v.Identity.readAvro(r)
+	v.CustomerID = r.String()
+	v.Op = ChangeOp(r.Index(3))
+	v.Title = schemas.Opt[string]{}
+	if r.Present() {
+		v.Title.Valid = true
+		v.Title.Value = r.String()
+	}
+	v.FirstName = schemas.Opt[string]{}
+	if r.Present() {
+		v.FirstName.Valid = true
+		v.FirstName.Value = r.String()
+	}
+	v.MiddleName = schemas.Opt[string]{}
+	if r.Present() {
+		v.MiddleName.Valid = true
+		v.MiddleName.Value = r.String()
+	}
+	v.LastName = schemas.Opt[string]{}
+	if r.Present() {
+		v.LastName.Valid = true
+		v.LastName.Value = r.String()
+	}
+	v.Suffix = schemas.Opt[string]{}
+	if r.Present() {
+		v.Suffix.Valid = true
+		v.Suffix.Value = r.String()
+	}
+	v.Company = schemas.Opt[string]{}
+	if r.Present() {
+		v.Company.Valid = true
+		v.Company.Value = r.String()
+	}
+	v.BirthDate = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.BirthDate.Valid = true
+		v.BirthDate.Value = schemas.Date(r.Int())
+	}
+	v.Emails = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Emails)
+		v.Emails = wire.Grow(v.Emails, n0)
+		for ; i0 < len(v.Emails); i0++ {
+			v.Emails[i0] = r.String()
+		}
+	}
+	v.Phones = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.Phones)
+		v.Phones = wire.Grow(v.Phones, n0)
+		for ; i0 < len(v.Phones); i0++ {
+			v.Phones[i0].readAvro(r)
+		}
+	}
+	v.Addresses = nil
+	for n0 := r.Block(7); n0 > 0; n0 = r.Block(7) {
+		i0 := len(v.Addresses)
+		v.Addresses = wire.Grow(v.Addresses, n0)
+		for ; i0 < len(v.Addresses); i0++ {
+			v.Addresses[i0].readAvro(r)
+		}
+	}
+	v.MarketingConsent = schemas.Opt[bool]{}
+	if r.Present() {
+		v.MarketingConsent.Valid = true
+		v.MarketingConsent.Value = r.Bool()
+	}
+	v.RegisteredAt = schemas.Opt[time.Time]{}
+	if r.Present() {
+		v.RegisteredAt.Valid = true
+		v.RegisteredAt.Value = time.UnixMilli(r.Long()).UTC()
+	}
+	v.ChangedAt = time.UnixMilli(r.Long()).UTC()
+}
+
+// ChangeOp: What happened to the row in the operational customer database. UPSERT: the row now reads as given.
+// DELETE: the row is gone; only customerId and changedAt count. UNKNOWN: an operation this reader does not know yet.
+type ChangeOp uint8
+
+// The symbols of ChangeOp.
+const (
+	ChangeOpUnknown ChangeOp = iota // UNKNOWN
+	ChangeOpUpsert                  // UPSERT
+	ChangeOpDelete                  // DELETE
+)
+
+var changeOpSymbols = [...]string{"UNKNOWN", "UPSERT", "DELETE"}
+
+// String is the symbol; a number where v names none.
+func (v ChangeOp) String() string {
+	if int(v) < len(changeOpSymbols) {
+		return changeOpSymbols[v]
+	}
+	return "ChangeOp(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseChangeOp reads a symbol.
+func ParseChangeOp(text string) (ChangeOp, error) {
+	for i, s := range changeOpSymbols {
+		if s == text {
+			return ChangeOp(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of ChangeOp", text)
+}
+
+// MarshalText writes the symbol.
+func (v ChangeOp) MarshalText() ([]byte, error) {
+	if int(v) < len(changeOpSymbols) {
+		return []byte(changeOpSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of ChangeOp", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *ChangeOp) UnmarshalText(text []byte) error {
+	p, err := ParseChangeOp(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v ChangeOp) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(changeOpSymbols) {
+		v = ChangeOpUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
+// RawPhone: A phone number as it was entered.
+type RawPhone struct {
+	// What kind of phone it is, such as mobile, home, work.
+	Kind schemas.Opt[string] `json:"kind,omitzero"`
+	// The number in any form.
+	Number string `json:"number"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *RawPhone) AppendAvro(dst []byte) []byte {
+	if v.Kind.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Kind.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendString(dst, v.Number)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *RawPhone) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("RawPhone")
+}
+
+func (v *RawPhone) readAvro(r *wire.Reader) {
+	v.Kind = schemas.Opt[string]{}
+	if r.Present() {
+		v.Kind.Valid = true
+		v.Kind.Value = r.String()
+	}
+	v.Number = r.String()
+}
+
+// RawAddress: A postal address as it was entered.
+type RawAddress struct {
+	// What the address is for; one of each kind counts, the last one.
+	Kind AddressKind `json:"kind"`
+	// Street and number.
+	Line1 string `json:"line1"`
+	// What stands below the street.
+	Line2 schemas.Opt[string] `json:"line2,omitzero"`
+	// City.
+	City string `json:"city"`
+	// State or province.
+	Region schemas.Opt[string] `json:"region,omitzero"`
+	// Postal code.
+	PostalCode string `json:"postalCode"`
+	// Country by name or code.
+	Country string `json:"country"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *RawAddress) AppendAvro(dst []byte) []byte {
+	dst = v.Kind.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.Line1)
+	if v.Line2.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Line2.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendString(dst, v.City)
+	if v.Region.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Region.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendString(dst, v.PostalCode)
+	dst = wire.AppendString(dst, v.Country)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *RawAddress) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("RawAddress")
+}
+
+func (v *RawAddress) readAvro(r *wire.Reader) {
+	v.Kind = AddressKind(r.Index(4))
+	v.Line1 = r.String()
+	v.Line2 = schemas.Opt[string]{}
+	if r.Present() {
+		v.Line2.Valid = true
+		v.Line2.Value = r.String()
+	}
+	v.City = r.String()
+	v.Region = schemas.Opt[string]{}
+	if r.Present() {
+		v.Region.Valid = true
+		v.Region.Value = r.String()
+	}
+	v.PostalCode = r.String()
+	v.Country = r.String()
+}
+
+// CustomerRanked: Where a customer stands among all.
+type CustomerRanked struct {
+	// The customer; record key.
+	CustomerID string `json:"customerId"`
+	// False when the customer is no longer ranked: deleted, or an alias of another.
+	Ranked bool `json:"ranked"`
+	// Days from the last purchase to asOf.
+	RecencyDays int32 `json:"recencyDays"`
+	// Number of purchases up to asOf.
+	Frequency int32 `json:"frequency"`
+	// Value of those purchases in the reporting currency (GBP).
+	Monetary schemas.Money `json:"monetary"`
+	// Recency quintile, 1 (longest ago) to 5 (latest).
+	R int32 `json:"r"`
+	// Frequency quintile, 1 (rarest) to 5 (most often).
+	F int32 `json:"f"`
+	// Value quintile, 1 (lowest) to 5 (highest).
+	M int32 `json:"m"`
+	// The beginning of the day the figures hold for (UTC, milliseconds).
+	AsOf time.Time `json:"asOf"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CustomerRanked) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendBool(dst, v.Ranked)
+	dst = wire.AppendLong(dst, int64(v.RecencyDays))
+	dst = wire.AppendLong(dst, int64(v.Frequency))
+	dst = wire.AppendDecimal(dst, int64(v.Monetary))
+	dst = wire.AppendLong(dst, int64(v.R))
+	dst = wire.AppendLong(dst, int64(v.F))
+	dst = wire.AppendLong(dst, int64(v.M))
+	dst = wire.AppendLong(dst, v.AsOf.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CustomerRanked) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CustomerRanked")
+}
+
+func (v *CustomerRanked) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.Ranked = r.Bool()
+	v.RecencyDays = r.Int()
+	v.Frequency = r.Int()
+	v.Monetary = schemas.Money(r.Decimal())
+	v.R = r.Int()
+	v.F = r.Int()
+	v.M = r.Int()
+	v.AsOf = time.UnixMilli(r.Long()).UTC()
+}
+
+// CustomerRanking: What one account bought; under the empty key, how customers were ranked last.
+type CustomerRanking struct {
+	// The account; empty for the ranking as a whole. Record key.
+	CustomerID string `json:"customerId"`
+	// The customer it belongs to; empty where nothing is known but its purchases.
+	CanonicalID string `json:"canonicalId"`
+	// The trading day on which canonicalId was last set.
+	RoleDay schemas.Opt[schemas.Date] `json:"roleDay,omitzero"`
+	// Number of purchases before the days below.
+	Frequency int32 `json:"frequency"`
+	// Value of those purchases in the reporting currency (GBP).
+	Monetary schemas.Money `json:"monetary"`
+	// The trading day of the last of them.
+	LastDay schemas.Opt[schemas.Date] `json:"lastDay,omitzero"`
+	// The latest days with purchases, oldest first; they may not have been ranked yet.
+	Days []DayOfPurchases `json:"days"`
+	// Of the ranking as a whole: the day at whose beginning customers were ranked last.
+	RankedDay schemas.Opt[schemas.Date] `json:"rankedDay,omitzero"`
+	// Of the ranking as a whole: the number of customers that were ranked.
+	Customers int32 `json:"customers"`
+	// Of the ranking as a whole: the first customers of quintiles 2 to 5 by last purchase.
+	RecencyCuts []RankCut `json:"recencyCuts"`
+	// The same by number of purchases.
+	FrequencyCuts []RankCut `json:"frequencyCuts"`
+	// The same by value of purchases.
+	MonetaryCuts []RankCut `json:"monetaryCuts"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CustomerRanking) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendString(dst, v.CanonicalID)
+	if v.RoleDay.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.RoleDay.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, int64(v.Frequency))
+	dst = wire.AppendDecimal(dst, int64(v.Monetary))
+	if v.LastDay.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.LastDay.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if len(v.Days) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Days)))
+		for i0 := range v.Days {
+			dst = v.Days[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if v.RankedDay.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.RankedDay.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, int64(v.Customers))
+	if len(v.RecencyCuts) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.RecencyCuts)))
+		for i0 := range v.RecencyCuts {
+			dst = v.RecencyCuts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.FrequencyCuts) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.FrequencyCuts)))
+		for i0 := range v.FrequencyCuts {
+			dst = v.FrequencyCuts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.MonetaryCuts) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.MonetaryCuts)))
+		for i0 := range v.MonetaryCuts {
+			dst = v.MonetaryCuts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CustomerRanking) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CustomerRanking")
+}
+
+func (v *CustomerRanking) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.CanonicalID = r.String()
+	v.RoleDay = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.RoleDay.Valid = true
+		v.RoleDay.Value = schemas.Date(r.Int())
+	}
+	v.Frequency = r.Int()
+	v.Monetary = schemas.Money(r.Decimal())
+	v.LastDay = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.LastDay.Valid = true
+		v.LastDay.Value = schemas.Date(r.Int())
+	}
+	v.Days = nil
+	for n0 := r.Block(4); n0 > 0; n0 = r.Block(4) {
+		i0 := len(v.Days)
+		v.Days = wire.Grow(v.Days, n0)
+		for ; i0 < len(v.Days); i0++ {
+			v.Days[i0].readAvro(r)
+		}
+	}
+	v.RankedDay = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.RankedDay.Valid = true
+		v.RankedDay.Value = schemas.Date(r.Int())
+	}
+	v.Customers = r.Int()
+	v.RecencyCuts = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.RecencyCuts)
+		v.RecencyCuts = wire.Grow(v.RecencyCuts, n0)
+		for ; i0 < len(v.RecencyCuts); i0++ {
+			v.RecencyCuts[i0].readAvro(r)
+		}
+	}
+	v.FrequencyCuts = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.FrequencyCuts)
+		v.FrequencyCuts = wire.Grow(v.FrequencyCuts, n0)
+		for ; i0 < len(v.FrequencyCuts); i0++ {
+			v.FrequencyCuts[i0].readAvro(r)
+		}
+	}
+	v.MonetaryCuts = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.MonetaryCuts)
+		v.MonetaryCuts = wire.Grow(v.MonetaryCuts, n0)
+		for ; i0 < len(v.MonetaryCuts); i0++ {
+			v.MonetaryCuts[i0].readAvro(r)
+		}
+	}
+}
+
+// DayOfPurchases: What a customer bought on one day.
+type DayOfPurchases struct {
+	// The trading day on which the orders completed.
+	Day schemas.Date `json:"day"`
+	// Number of purchases.
+	Orders int32 `json:"orders"`
+	// Their value in the reporting currency (GBP).
+	Spent schemas.Money `json:"spent"`
+	// The latest trading day one of them was ordered on.
+	LastDay schemas.Date `json:"lastDay"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *DayOfPurchases) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendLong(dst, int64(v.Day))
+	dst = wire.AppendLong(dst, int64(v.Orders))
+	dst = wire.AppendDecimal(dst, int64(v.Spent))
+	dst = wire.AppendLong(dst, int64(v.LastDay))
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *DayOfPurchases) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("DayOfPurchases")
+}
+
+func (v *DayOfPurchases) readAvro(r *wire.Reader) {
+	v.Day = schemas.Date(r.Int())
+	v.Orders = r.Int()
+	v.Spent = schemas.Money(r.Decimal())
+	v.LastDay = schemas.Date(r.Int())
+}
+
+// RankCut: The first customer of a quintile, in one of the rankings.
+type RankCut struct {
+	// What is ranked: the day of the last purchase, the number of purchases or their value in thousandths of the
+	// currency.
+	Value int64 `json:"value"`
+	// Who decides between equals.
+	CustomerID string `json:"customerId"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *RankCut) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendLong(dst, v.Value)
+	dst = wire.AppendString(dst, v.CustomerID)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *RankCut) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("RankCut")
+}
+
+func (v *RankCut) readAvro(r *wire.Reader) {
+	v.Value = r.Long()
+	v.CustomerID = r.String()
+}
+
+// CustomerRecord: The cleansed row of one account, before people are told apart.
+type CustomerRecord struct {
+	// The account; record key.
+	CustomerID string `json:"customerId"`
+	// Form of address, such as Ms.
+	Title schemas.Opt[string] `json:"title,omitzero"`
+	// First name.
+	FirstName schemas.Opt[string] `json:"firstName,omitzero"`
+	// Middle names or initial.
+	MiddleName schemas.Opt[string] `json:"middleName,omitzero"`
+	// Last name.
+	LastName schemas.Opt[string] `json:"lastName,omitzero"`
+	// What follows the name, such as Jr.
+	Suffix schemas.Opt[string] `json:"suffix,omitzero"`
+	// Company, for business customers.
+	Company schemas.Opt[string] `json:"company,omitzero"`
+	// Day of birth.
+	BirthDate schemas.Opt[schemas.Date] `json:"birthDate,omitzero"`
+	// E-mail addresses, the main one first, each once.
+	Emails []Email `json:"emails"`
+	// Phone numbers, the main one first, each once.
+	Phones []Phone `json:"phones"`
+	// At most one address of each kind.
+	Addresses []Address `json:"addresses"`
+	// Whether the customer agreed to advertising.
+	MarketingConsent schemas.Opt[bool] `json:"marketingConsent,omitzero"`
+	// When the account was opened (UTC, milliseconds).
+	Registered time.Time `json:"registered"`
+	// When the row last changed at its source (UTC, milliseconds).
+	Changed time.Time `json:"changed"`
+	// Whether the row comes from the customer database; before that it is what was typed at registration.
+	FromDatabase bool `json:"fromDatabase"`
+	// What the account is compared by; empty once it is gone.
+	MatchKey string `json:"matchKey"`
+	// What the account is among those of the person.
+	Role Role `json:"role"`
+	// The account that stands for the person; empty while pending.
+	CanonicalID string `json:"canonicalId"`
+	// The other accounts, where this one stands for the person.
+	Aliases []string `json:"aliases"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CustomerRecord) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	if v.Title.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Title.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.FirstName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.FirstName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.MiddleName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.MiddleName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.LastName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.LastName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Suffix.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Suffix.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Company.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Company.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.BirthDate.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.BirthDate.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if len(v.Emails) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Emails)))
+		for i0 := range v.Emails {
+			dst = v.Emails[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Phones) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Phones)))
+		for i0 := range v.Phones {
+			dst = v.Phones[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Addresses) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Addresses)))
+		for i0 := range v.Addresses {
+			dst = v.Addresses[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if v.MarketingConsent.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendBool(dst, v.MarketingConsent.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, v.Registered.UnixMilli())
+	dst = wire.AppendLong(dst, v.Changed.UnixMilli())
+	dst = wire.AppendBool(dst, v.FromDatabase)
+	dst = wire.AppendString(dst, v.MatchKey)
+	dst = v.Role.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.CanonicalID)
+	if len(v.Aliases) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Aliases)))
+		for i0 := range v.Aliases {
+			dst = wire.AppendString(dst, v.Aliases[i0])
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CustomerRecord) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CustomerRecord")
+}
+
+func (v *CustomerRecord) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.Title = schemas.Opt[string]{}
+	if r.Present() {
+		v.Title.Valid = true
+		v.Title.Value = r.String()
+	}
+	v.FirstName = schemas.Opt[string]{}
+	if r.Present() {
+		v.FirstName.Valid = true
+		v.FirstName.Value = r.String()
+	}
+	v.MiddleName = schemas.Opt[string]{}
+	if r.Present() {
+		v.MiddleName.Valid = true
+		v.MiddleName.Value = r.String()
+	}
+	v.LastName = schemas.Opt[string]{}
+	if r.Present() {
+		v.LastName.Valid = true
+		v.LastName.Value = r.String()
+	}
+	v.Suffix = schemas.Opt[string]{}
+	if r.Present() {
+		v.Suffix.Valid = true
+		v.Suffix.Value = r.String()
+	}
+	v.Company = schemas.Opt[string]{}
+	if r.Present() {
+		v.Company.Valid = true
+		v.Company.Value = r.String()
+	}
+	v.BirthDate = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.BirthDate.Valid = true
+		v.BirthDate.Value = schemas.Date(r.Int())
+	}
+	v.Emails = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.Emails)
+		v.Emails = wire.Grow(v.Emails, n0)
+		for ; i0 < len(v.Emails); i0++ {
+			v.Emails[i0].readAvro(r)
+		}
+	}
+	v.Phones = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Phones)
+		v.Phones = wire.Grow(v.Phones, n0)
+		for ; i0 < len(v.Phones); i0++ {
+			v.Phones[i0].readAvro(r)
+		}
+	}
+	v.Addresses = nil
+	for n0 := r.Block(8); n0 > 0; n0 = r.Block(8) {
+		i0 := len(v.Addresses)
+		v.Addresses = wire.Grow(v.Addresses, n0)
+		for ; i0 < len(v.Addresses); i0++ {
+			v.Addresses[i0].readAvro(r)
+		}
+	}
+	v.MarketingConsent = schemas.Opt[bool]{}
+	if r.Present() {
+		v.MarketingConsent.Valid = true
+		v.MarketingConsent.Value = r.Bool()
+	}
+	v.Registered = time.UnixMilli(r.Long()).UTC()
+	v.Changed = time.UnixMilli(r.Long()).UTC()
+	v.FromDatabase = r.Bool()
+	v.MatchKey = r.String()
+	v.Role = Role(r.Index(5))
+	v.CanonicalID = r.String()
+	v.Aliases = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Aliases)
+		v.Aliases = wire.Grow(v.Aliases, n0)
+		for ; i0 < len(v.Aliases); i0++ {
+			v.Aliases[i0] = r.String()
+		}
+	}
+}
+
+// Email: An e-mail address in its normal form.
+type Email struct {
+	// Without blanks, in lower case.
+	Address string `json:"address"`
+	// Whether it has the form of an e-mail address.
+	Valid bool `json:"valid"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Email) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.Address)
+	dst = wire.AppendBool(dst, v.Valid)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Email) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Email")
+}
+
+func (v *Email) readAvro(r *wire.Reader) {
+	v.Address = r.String()
+	v.Valid = r.Bool()
+}
+
+// Phone: A phone number in its normal form.
+type Phone struct {
+	// What kind of phone it is, as written: mobile, home, work.
+	Kind schemas.Opt[string] `json:"kind,omitzero"`
+	// International form, + and digits, where the country is known; else the digits as dialled.
+	Number string `json:"number"`
+	// Whether it has the length of a phone number.
+	Valid bool `json:"valid"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Phone) AppendAvro(dst []byte) []byte {
+	if v.Kind.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Kind.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendString(dst, v.Number)
+	dst = wire.AppendBool(dst, v.Valid)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Phone) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Phone")
+}
+
+func (v *Phone) readAvro(r *wire.Reader) {
+	v.Kind = schemas.Opt[string]{}
+	if r.Present() {
+		v.Kind.Valid = true
+		v.Kind.Value = r.String()
+	}
+	v.Number = r.String()
+	v.Valid = r.Bool()
+}
+
+// Role: What an account is among the accounts of a person. PENDING: not compared yet. CANONICAL: the earliest; it
+// stands for the person. ALIAS: a further one. GONE: deleted. UNKNOWN: a role this reader does not know yet.
+type Role uint8
+
+// The symbols of Role.
+const (
+	RoleUnknown   Role = iota // UNKNOWN
+	RolePending               // PENDING
+	RoleCanonical             // CANONICAL
+	RoleAlias                 // ALIAS
+	RoleGone                  // GONE
+)
+
+var roleSymbols = [...]string{"UNKNOWN", "PENDING", "CANONICAL", "ALIAS", "GONE"}
+
+// String is the symbol; a number where v names none.
+func (v Role) String() string {
+	if int(v) < len(roleSymbols) {
+		return roleSymbols[v]
+	}
+	return "Role(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseRole reads a symbol.
+func ParseRole(text string) (Role, error) {
+	for i, s := range roleSymbols {
+		if s == text {
+			return Role(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a symbol of Role", text)
+}
+
+// MarshalText writes the symbol.
+func (v Role) MarshalText() ([]byte, error) {
+	if int(v) < len(roleSymbols) {
+		return []byte(roleSymbols[v]), nil
+	}
+	return nil, fmt.Errorf("%d is not a symbol of Role", v)
+}
+
+// UnmarshalText reads a symbol.
+func (v *Role) UnmarshalText(text []byte) error {
+	p, err := ParseRole(string(text))
+	if err == nil {
+		*v = p
+	}
+	return err
+}
+
+// AppendAvro appends the Avro encoding of v; UNKNOWN where v names no symbol.
+func (v Role) AppendAvro(dst []byte) []byte {
+	if int(v) >= len(roleSymbols) {
+		v = RoleUnknown
+	}
+	return append(dst, byte(v)<<1)
+}
+
+// CustomerRole: Which customer an account is.
+type CustomerRole struct {
+	// The account; record key.
+	CustomerID string `json:"customerId"`
+	// What the account is among those of the person.
+	Role Role `json:"role"`
+	// The customer it belongs to: itself, or the one it is an alias of.
+	CanonicalID string `json:"canonicalId"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *CustomerRole) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = v.Role.AppendAvro(dst)
+	dst = wire.AppendString(dst, v.CanonicalID)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *CustomerRole) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("CustomerRole")
+}
+
+func (v *CustomerRole) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.Role = Role(r.Index(5))
+	v.CanonicalID = r.String()
+}
 
 // CustomerSegment: What kind of customer somebody is, by recency, frequency and value of purchases.
 type CustomerSegment struct {
@@ -97,4 +1715,432 @@ func (v *CustomerSegment) readAvro(r *wire.Reader) {
 	v.Segment = r.String()
 	v.Vip = r.Bool()
 	v.AsOf = time.UnixMilli(r.Long()).UTC()
+}
+
+// Customer: Current row of one customer: one person, one row, cleansed.
+type Customer struct {
+	// The customer: the earliest of the accounts that are this person; record key.
+	CustomerID string `json:"customerId"`
+	// Form of address, such as Ms.
+	Title schemas.Opt[string] `json:"title,omitzero"`
+	// First name.
+	FirstName schemas.Opt[string] `json:"firstName,omitzero"`
+	// Middle names or initial.
+	MiddleName schemas.Opt[string] `json:"middleName,omitzero"`
+	// Last name.
+	LastName schemas.Opt[string] `json:"lastName,omitzero"`
+	// What follows the name, such as Jr.
+	Suffix schemas.Opt[string] `json:"suffix,omitzero"`
+	// Company, for business customers.
+	Company schemas.Opt[string] `json:"company,omitzero"`
+	// Day of birth.
+	BirthDate schemas.Opt[schemas.Date] `json:"birthDate,omitzero"`
+	// E-mail addresses, the main one first, each once.
+	Emails []Email `json:"emails"`
+	// Phone numbers, the main one first, each once.
+	Phones []Phone `json:"phones"`
+	// At most one address of each kind.
+	Addresses []Address `json:"addresses"`
+	// Whether the customer agreed to advertising; absent where nobody asked.
+	MarketingConsent schemas.Opt[bool] `json:"marketingConsent,omitzero"`
+	// Further accounts of the same person, in the order of their ids. They have no rows of their own.
+	Aliases []string `json:"aliases"`
+	// When the customer came to the shop first (UTC, milliseconds).
+	Registered time.Time `json:"registered"`
+	// When the row last changed at its source (UTC, milliseconds).
+	Changed time.Time `json:"changed"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Customer) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	if v.Title.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Title.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.FirstName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.FirstName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.MiddleName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.MiddleName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.LastName.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.LastName.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Suffix.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Suffix.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Company.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Company.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.BirthDate.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.BirthDate.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if len(v.Emails) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Emails)))
+		for i0 := range v.Emails {
+			dst = v.Emails[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Phones) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Phones)))
+		for i0 := range v.Phones {
+			dst = v.Phones[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Addresses) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Addresses)))
+		for i0 := range v.Addresses {
+			dst = v.Addresses[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if v.MarketingConsent.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendBool(dst, v.MarketingConsent.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if len(v.Aliases) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Aliases)))
+		for i0 := range v.Aliases {
+			dst = wire.AppendString(dst, v.Aliases[i0])
+		}
+	}
+	dst = append(dst, 0)
+	dst = wire.AppendLong(dst, v.Registered.UnixMilli())
+	dst = wire.AppendLong(dst, v.Changed.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Customer) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Customer")
+}
+
+func (v *Customer) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.Title = schemas.Opt[string]{}
+	if r.Present() {
+		v.Title.Valid = true
+		v.Title.Value = r.String()
+	}
+	v.FirstName = schemas.Opt[string]{}
+	if r.Present() {
+		v.FirstName.Valid = true
+		v.FirstName.Value = r.String()
+	}
+	v.MiddleName = schemas.Opt[string]{}
+	if r.Present() {
+		v.MiddleName.Valid = true
+		v.MiddleName.Value = r.String()
+	}
+	v.LastName = schemas.Opt[string]{}
+	if r.Present() {
+		v.LastName.Valid = true
+		v.LastName.Value = r.String()
+	}
+	v.Suffix = schemas.Opt[string]{}
+	if r.Present() {
+		v.Suffix.Valid = true
+		v.Suffix.Value = r.String()
+	}
+	v.Company = schemas.Opt[string]{}
+	if r.Present() {
+		v.Company.Valid = true
+		v.Company.Value = r.String()
+	}
+	v.BirthDate = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.BirthDate.Valid = true
+		v.BirthDate.Value = schemas.Date(r.Int())
+	}
+	v.Emails = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.Emails)
+		v.Emails = wire.Grow(v.Emails, n0)
+		for ; i0 < len(v.Emails); i0++ {
+			v.Emails[i0].readAvro(r)
+		}
+	}
+	v.Phones = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Phones)
+		v.Phones = wire.Grow(v.Phones, n0)
+		for ; i0 < len(v.Phones); i0++ {
+			v.Phones[i0].readAvro(r)
+		}
+	}
+	v.Addresses = nil
+	for n0 := r.Block(8); n0 > 0; n0 = r.Block(8) {
+		i0 := len(v.Addresses)
+		v.Addresses = wire.Grow(v.Addresses, n0)
+		for ; i0 < len(v.Addresses); i0++ {
+			v.Addresses[i0].readAvro(r)
+		}
+	}
+	v.MarketingConsent = schemas.Opt[bool]{}
+	if r.Present() {
+		v.MarketingConsent.Valid = true
+		v.MarketingConsent.Value = r.Bool()
+	}
+	v.Aliases = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Aliases)
+		v.Aliases = wire.Grow(v.Aliases, n0)
+		for ; i0 < len(v.Aliases); i0++ {
+			v.Aliases[i0] = r.String()
+		}
+	}
+	v.Registered = time.UnixMilli(r.Long()).UTC()
+	v.Changed = time.UnixMilli(r.Long()).UTC()
+}
+
+// PersonClaim: An account says by what it is compared, or that it no longer is.
+type PersonClaim struct {
+	// What accounts of one person share; record key.
+	MatchKey string `json:"matchKey"`
+	// The account.
+	CustomerID string `json:"customerId"`
+	// When the account was opened (UTC, milliseconds); the earliest stands for the person.
+	Registered time.Time `json:"registered"`
+	// True when the account is no longer to be found under this key.
+	Leaves bool `json:"leaves"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *PersonClaim) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.MatchKey)
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendLong(dst, v.Registered.UnixMilli())
+	dst = wire.AppendBool(dst, v.Leaves)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *PersonClaim) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("PersonClaim")
+}
+
+func (v *PersonClaim) readAvro(r *wire.Reader) {
+	v.MatchKey = r.String()
+	v.CustomerID = r.String()
+	v.Registered = time.UnixMilli(r.Long()).UTC()
+	v.Leaves = r.Bool()
+}
+
+// PersonVerdict: What an account is among the accounts of a person.
+type PersonVerdict struct {
+	// The account; record key.
+	CustomerID string `json:"customerId"`
+	// What the accounts share. A verdict for another key than the account's present one is outdated.
+	MatchKey string `json:"matchKey"`
+	// The account that stands for the person.
+	CanonicalID string `json:"canonicalId"`
+	// The other accounts, in the order of their ids, where this one stands for the person.
+	Aliases []string `json:"aliases"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *PersonVerdict) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendString(dst, v.MatchKey)
+	dst = wire.AppendString(dst, v.CanonicalID)
+	if len(v.Aliases) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Aliases)))
+		for i0 := range v.Aliases {
+			dst = wire.AppendString(dst, v.Aliases[i0])
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *PersonVerdict) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("PersonVerdict")
+}
+
+func (v *PersonVerdict) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.MatchKey = r.String()
+	v.CanonicalID = r.String()
+	v.Aliases = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Aliases)
+		v.Aliases = wire.Grow(v.Aliases, n0)
+		for ; i0 < len(v.Aliases); i0++ {
+			v.Aliases[i0] = r.String()
+		}
+	}
+}
+
+// Person: The accounts that are one person.
+type Person struct {
+	// What the accounts share; record key.
+	MatchKey string `json:"matchKey"`
+	// All accounts, the earliest first.
+	Accounts []Account `json:"accounts"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Person) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.MatchKey)
+	if len(v.Accounts) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Accounts)))
+		for i0 := range v.Accounts {
+			dst = v.Accounts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Person) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Person")
+}
+
+func (v *Person) readAvro(r *wire.Reader) {
+	v.MatchKey = r.String()
+	v.Accounts = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.Accounts)
+		v.Accounts = wire.Grow(v.Accounts, n0)
+		for ; i0 < len(v.Accounts); i0++ {
+			v.Accounts[i0].readAvro(r)
+		}
+	}
+}
+
+// Account: One account of a person.
+type Account struct {
+	// The account.
+	CustomerID string `json:"customerId"`
+	// When it was opened (UTC, milliseconds).
+	Registered time.Time `json:"registered"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Account) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendLong(dst, v.Registered.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Account) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Account")
+}
+
+func (v *Account) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.Registered = time.UnixMilli(r.Long()).UTC()
+}
+
+// Purchase: What the ranking of customers needs to know: a purchase, who an account is, or that a day had purchases.
+type Purchase struct {
+	// The account; empty for what concerns the ranking as a whole. Record key.
+	CustomerID string `json:"customerId"`
+	// The order, for a purchase.
+	OrderID schemas.Opt[string] `json:"orderId,omitzero"`
+	// When it was ordered (UTC, milliseconds), for a purchase.
+	OrderedAt schemas.Opt[time.Time] `json:"orderedAt,omitzero"`
+	// Value of its clean lines in the reporting currency (GBP), for a purchase.
+	Spent schemas.Opt[schemas.Money] `json:"spent,omitzero"`
+	// The customer the account belongs to; empty when the account is deleted. Only for news of the account.
+	CanonicalID schemas.Opt[string] `json:"canonicalId,omitzero"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *Purchase) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	if v.OrderID.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.OrderID.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.OrderedAt.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, v.OrderedAt.Value.UnixMilli())
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Spent.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendDecimal(dst, int64(v.Spent.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.CanonicalID.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.CanonicalID.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *Purchase) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("Purchase")
+}
+
+func (v *Purchase) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.OrderID = schemas.Opt[string]{}
+	if r.Present() {
+		v.OrderID.Valid = true
+		v.OrderID.Value = r.String()
+	}
+	v.OrderedAt = schemas.Opt[time.Time]{}
+	if r.Present() {
+		v.OrderedAt.Valid = true
+		v.OrderedAt.Value = time.UnixMilli(r.Long()).UTC()
+	}
+	v.Spent = schemas.Opt[schemas.Money]{}
+	if r.Present() {
+		v.Spent.Valid = true
+		v.Spent.Value = schemas.Money(r.Decimal())
+	}
+	v.CanonicalID = schemas.Opt[string]{}
+	if r.Present() {
+		v.CanonicalID.Valid = true
+		v.CanonicalID.Value = r.String()
+	}
 }
