@@ -72,16 +72,16 @@ func (w *Writer[K, V]) Start(ctx context.Context, v *V, at time.Time, idempotenc
 	if err != nil {
 		return fmt.Errorf("%s: schema: %w", w.topic.Name(), err)
 	}
-	value := w.topic.Values.Append(append(make([]byte, 0, 512), head...), v)
-	if len(value) > maxValue {
-		return fmt.Errorf("%s: %d bytes: %w", w.topic.Name(), len(value), ErrTooLarge)
+	b := buffers.Get().(*buffer)
+	defer buffers.Put(b) // the producer copies what it takes
+	b.value = w.topic.Values.Append(append(b.value[:0], head...), v)
+	if len(b.value) > maxValue {
+		return fmt.Errorf("%s: %d bytes: %w", w.topic.Name(), len(b.value), ErrTooLarge)
 	}
-	ce := w.headers.Headers(named(w.topic.Name(), idempotenceID), at, event.Trace{})
-	headers := make([]kafka.Header, len(ce))
-	for i, h := range ce {
-		headers[i] = kafka.Header{Key: h.Key, Value: h.Value}
-	}
-	m := kafka.Message{Timestamp: at.UnixMilli(), Key: w.topic.Keys.Append(nil, w.topic.KeyOf(v)), Value: value, Headers: headers}
+	b.key = w.topic.Keys.Append(b.key[:0], w.topic.KeyOf(v))
+	m := kafka.Message{Timestamp: at.UnixMilli(), Key: b.key, Value: b.value}
+	b.headers, m.EncodedCount = w.headers.Append(b.headers[:0], b.named(w.topic.Name(), idempotenceID), at, event.Trace{})
+	m.Encoded = b.headers
 	return w.cfg.Producer.Send(ctx, w.topic.Name(), -1, m, func(_ int64, err error) {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", w.topic.Name(), err)
@@ -112,9 +112,15 @@ func (w *Writer[K, V]) framing(ctx context.Context) ([]byte, error) {
 	return w.head, nil
 }
 
+// buffer is what one value is put together in.
+type buffer struct{ key, value, headers, name []byte }
+
+var buffers = sync.Pool{New: func() any { return &buffer{value: make([]byte, 0, 1024), key: []byte{}} }}
+
 // named is the identity of what a name stands for, a UUID of version 8.
-func named(topic, name string) event.ID {
-	sum := sha256.Sum256([]byte(topic + "\x00" + name))
+func (b *buffer) named(topic, name string) event.ID {
+	b.name = append(append(append(b.name[:0], topic...), 0), name...)
+	sum := sha256.Sum256(b.name)
 	id := event.ID(sum[:16])
 	id[6] = id[6]&0x0f | 0x80
 	id[8] = id[8]&0x3f | 0x80

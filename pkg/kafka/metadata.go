@@ -134,25 +134,26 @@ func (m *metadata) forgetTopic(name string) {
 
 // topic is the cached description of one topic.
 func (c *Client) topic(ctx context.Context, name string) (TopicMeta, error) {
-	m := &c.meta
 	now := time.Now()
-	look := func(since time.Time) (TopicMeta, bool) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		e, ok := m.topics[name]
-		return e.meta, ok && e.at.After(since)
-	}
-	if t, ok := look(now.Add(-c.cfg.MetadataMaxAge)); ok {
+	if t, ok := c.known(name, now.Add(-c.cfg.MetadataMaxAge)); ok {
 		return t, nil
 	}
 	if err := c.refresh(ctx, now, []string{name}); err != nil {
 		return TopicMeta{}, err
 	}
-	t, ok := look(time.Time{})
+	t, ok := c.known(name, time.Time{})
 	if !ok {
 		return TopicMeta{}, codeErrAt(apiMetadata, codeUnknownTopic, name, -1)
 	}
 	return t, nil
+}
+
+// known is what was learnt about a topic after a time.
+func (c *Client) known(name string, since time.Time) (TopicMeta, bool) {
+	c.meta.mu.Lock()
+	defer c.meta.mu.Unlock()
+	e, ok := c.meta.topics[name]
+	return e.meta, ok && e.at.After(since)
 }
 
 // refresh asks for brokers, controller and the named topics, unless a refresh that began after since has told all

@@ -46,6 +46,9 @@ type Message struct {
 	Timestamp  int64 // milliseconds since 1970; 0 is now
 	Key, Value []byte
 	Headers    []Header
+	// Encoded are further headers in wire form, as AppendHeader writes them, for callers who send many alike.
+	Encoded      []byte
+	EncodedCount int
 }
 
 // Producer sends single records, batched, in the order of Send within a partition, each exactly once as far as the
@@ -133,6 +136,12 @@ func (p *Producer) Send(ctx context.Context, topic string, partition int32, m Me
 	for _, h := range m.Headers {
 		headers = AppendHeader(headers, h.Key, h.Value)
 	}
+	switch {
+	case len(m.Headers) == 0:
+		headers = m.Encoded
+	case m.EncodedCount > 0:
+		headers = append(headers, m.Encoded...)
+	}
 	size := len(m.Key) + len(m.Value) + len(headers) + 32
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,13 +170,15 @@ func (p *Producer) Send(ctx context.Context, topic string, partition int32, m Me
 
 // choose is the partition of a record that names none.
 func (p *Producer) choose(ctx context.Context, topic string, key []byte) (int32, error) {
-	var t TopicMeta
-	err := p.c.retry(ctx, func(ctx context.Context) (err error) {
-		t, err = p.c.topic(ctx, topic)
-		return err
-	})
-	if err != nil {
-		return 0, err
+	t, ok := p.c.known(topic, time.Now().Add(-p.c.cfg.MetadataMaxAge)) // nearly always: no deadline is needed then
+	if !ok {
+		err := p.c.retry(ctx, func(ctx context.Context) (err error) {
+			t, err = p.c.topic(ctx, topic)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
 	}
 	if key != nil {
 		return Partition(key, t.Partitions), nil
@@ -196,7 +207,7 @@ func (p *Producer) enqueue(tp TopicPartition, m *Message, headers []byte, size i
 		last = &outBatch{b: p.builder(), born: time.Now(), fin: make(chan struct{})}
 		pt.queue = append(pt.queue, last)
 	}
-	last.b.Append(m.Timestamp, m.Key, m.Value, headers, len(m.Headers))
+	last.b.Append(m.Timestamp, m.Key, m.Value, headers, len(m.Headers)+m.EncodedCount)
 	last.dones = append(last.dones, done)
 	last.bytes += size
 	p.buffered += size
