@@ -5,6 +5,7 @@ package all
 
 import (
 	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/churndetect"
 	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/customerint"
 	"meshwork.dev/schemas/orderproc"
@@ -16,6 +17,16 @@ import (
 // read them, do not change them.
 func Topics() []*schemas.Info {
 	return []*schemas.Info{
+		churndetect.ChurnModelState.TopicInfo(),
+		churndetect.ChurnScoreHistoryEvent.TopicInfo(),
+		churndetect.ChurnScoreState.TopicInfo(),
+		churndetect.CustomerActivityState.TopicInfo(),
+		churndetect.CustomerMoodState.TopicInfo(),
+		churndetect.FitSampleState.TopicInfo(),
+		churndetect.FitUpdateEvent.TopicInfo(),
+		churndetect.PurchaseEvent.TopicInfo(),
+		churndetect.ScoreRefreshEvent.TopicInfo(),
+		churndetect.VipNegativeSentimentDetectedEvent.TopicInfo(),
 		customer.AddressChangedEvent.TopicInfo(),
 		customer.CustomerChangeEvent.TopicInfo(),
 		customer.CustomerRankedEvent.TopicInfo(),
