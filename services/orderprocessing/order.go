@@ -14,7 +14,7 @@ func newOrder(cmd *orderproc.CreateOrder) orderproc.Order {
 	o := orderproc.Order{
 		OrderID: cmd.OrderID, Kind: cmd.Kind, OrderDate: cmd.OrderDate, Currency: cmd.Currency, Channel: cmd.Channel,
 		Country: cmd.Country, BillingAddress: cmd.BillTo, ShippingAddress: cmd.ShipTo,
-		PaymentReference: cmd.PaymentReference, Comment: cmd.Comment, Cancels: cmd.Cancels,
+		PaymentReference: cmd.PaymentReference, Comment: cmd.Comment, Cancels: cmd.Cancels, Partner: cmd.Partner,
 		Items: cmd.Items, IdempotenceID: cmd.Identity.IdempotenceID,
 	}
 	if id, ok := cmd.CustomerID.Get(); ok {
@@ -22,6 +22,7 @@ func newOrder(cmd *orderproc.CreateOrder) orderproc.Order {
 	}
 	for i := range o.Items {
 		it := &o.Items[i]
+		it.ProductName, it.ListPrice = schemas.None[string](), schemas.None[schemas.Money]() // ours to say
 		if it.ProductCode == "" {
 			it.ProductCode = it.ProductID
 		}
@@ -57,7 +58,8 @@ func asked(o *orderproc.Order) orderproc.Order {
 	return orderproc.Order{
 		OrderID: o.OrderID, Kind: o.Kind, OrderDate: o.OrderDate, Currency: o.Currency, Channel: o.Channel,
 		Country: o.Country, Customer: o.Customer, BillingAddress: o.BillingAddress, ShippingAddress: o.ShippingAddress,
-		PaymentReference: o.PaymentReference, Comment: o.Comment, Cancels: o.Cancels, Items: o.Items,
+		PaymentReference: o.PaymentReference, Comment: o.Comment, Cancels: o.Cancels, Partner: o.Partner,
+		Items: plain(o.Items),
 	}
 }
 
@@ -68,7 +70,7 @@ func lines(items []orderproc.OrderItem) []orderproc.OrderLine {
 		it := &items[i]
 		out[i] = orderproc.OrderLine{
 			LineNumber: it.LineNumber, ProductID: it.ProductID, Quantity: it.Quantity, UnitPrice: it.UnitPrice,
-			Discount: it.Discount, OrderedAt: it.OrderedAt,
+			Discount: it.Discount, OrderedAt: it.OrderedAt, ListPrice: it.ListPrice,
 		}
 	}
 	return out
@@ -92,7 +94,7 @@ func validatedEvent(o *orderproc.Order, at time.Time) orderproc.OrderValidated {
 	return orderproc.OrderValidated{
 		Identity: identify(o, "validated", o.IdempotenceID, at), OrderID: o.OrderID, Kind: o.Kind,
 		OrderDate: o.OrderDate, CustomerID: customerOf(o), Currency: o.Currency, Channel: o.Channel,
-		Country: o.Country, Totals: o.Totals, ValidatedAt: at,
+		Country: o.Country, Totals: o.Totals, ValidatedAt: at, Partner: o.Partner,
 	}
 }
 
@@ -100,7 +102,7 @@ func scheduledEvent(o *orderproc.Order, at time.Time) orderproc.OrderShipmentSch
 	return orderproc.OrderShipmentScheduled{
 		Identity: identify(o, "shipment-scheduled", o.IdempotenceID, at), OrderID: o.OrderID, OrderDate: o.OrderDate,
 		CustomerID: customerOf(o), Country: o.Country, ShippingAddress: o.ShippingAddress, Units: o.Totals.Units,
-		ScheduledAt: at, ShipAt: o.ShipAt.Value,
+		ScheduledAt: at, ShipAt: o.ShipAt.Value, Partner: o.Partner,
 	}
 }
 
@@ -109,6 +111,7 @@ func completedEvent(o *orderproc.Order, at time.Time) orderproc.OrderCompleted {
 		Identity: identify(o, "completed", o.IdempotenceID, at), OrderID: o.OrderID, Kind: o.Kind,
 		OrderDate: o.OrderDate, CompletedAt: at, CustomerID: customerOf(o), Currency: o.Currency,
 		Channel: o.Channel, Country: o.Country, Lines: lines(o.Items), Totals: o.Totals,
+		Partner: o.Partner,
 	}
 }
 
@@ -118,5 +121,6 @@ func cancelledEvent(o *orderproc.Order, effect orderproc.CancelEffect, idempoten
 		OrderDate: o.OrderDate, CancelledAt: at, Effect: effect, Reason: o.Reason, Cancels: o.Cancels,
 		CustomerID: customerOf(o), Currency: o.Currency, Channel: o.Channel, Country: o.Country,
 		Lines: lines(o.Items), Totals: o.Totals,
+		Partner: o.Partner,
 	}
 }

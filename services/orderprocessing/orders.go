@@ -7,6 +7,7 @@ import (
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/orderproc"
+	"meshwork.dev/schemas/product"
 )
 
 // The timers of an order.
@@ -36,7 +37,10 @@ func addressed(c order, orderID, idempotenceID string) error {
 }
 
 // lifecycle holds the reactions of the Order product.
-type lifecycle struct{ rules Rules }
+type lifecycle struct {
+	rules    Rules
+	products *stream.LookupTable[string, product.Product]
+}
 
 // create takes in an order, or refuses it. Asking for the same order again changes nothing.
 func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
@@ -68,6 +72,7 @@ func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
 		return step(c, c.Time(), moveRefuse)
 	}
 	asked.Totals = total(asked.Items)
+	l.enrich(c, &asked)
 	c.State = asked
 	return l.accepted(c, c.Time())
 }
@@ -84,6 +89,7 @@ func (l lifecycle) accepted(c order, at time.Time) error {
 	}
 	stream.Emit(c, orderproc.OrderValidatedEvent, c.Key, validatedEvent(&c.State, at))
 	if c.State.Kind == orderproc.OrderKindSale {
+		post(c, orderproc.PostingKindPurchased)
 		c.Timer(timerSchedule, at.Add(l.rules.ScheduleAfter))
 		return nil
 	}
@@ -96,6 +102,7 @@ func credit(c order, at time.Time) error {
 		return err
 	}
 	c.State.CancelledAt = schemas.Some(at)
+	post(c, orderproc.PostingKindCredited)
 	stream.Emit(c, orderproc.OrderCancelledEvent, c.Key,
 		cancelledEvent(&c.State, orderproc.CancelEffectCredited, c.State.IdempotenceID, at))
 	return nil
@@ -148,6 +155,9 @@ func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 	}
 	c.CancelTimer(timerSchedule)
 	c.CancelTimer(timerComplete)
+	if c.State.Kind == orderproc.OrderKindSale {
+		post(c, orderproc.PostingKindWithdrawn)
+	}
 	c.State.CancelledAt, c.State.WithdrawnBy = schemas.Some(at), schemas.Some(id)
 	if cmd.Reason != "" {
 		c.State.Reason = schemas.Some(shorten(cmd.Reason, maxComment))
@@ -160,15 +170,18 @@ func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 // step makes moves, one after the other, which are published as one change. A move that is not possible is an error;
 // callers that cannot know ask next before.
 func step(c order, at time.Time, ms ...move) error {
+	steps := make([]orderproc.OrderStatus, 0, len(ms))
 	for _, m := range ms {
 		to, reason := next(c.State.Status, m)
 		if reason != "" {
 			return stream.Reject(errors.New(reason))
 		}
 		c.State.Status = to
+		steps = append(steps, to)
 	}
 	c.State.Revision++
 	c.State.Changed = at
+	tell(c, at, steps)
 	return nil
 }
 

@@ -14,11 +14,14 @@ import (
 
 var t0 = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 
-func driver(t *testing.T) *streamtest.Driver {
+func driver(t *testing.T, options ...streamtest.Option) *streamtest.Driver {
 	t.Helper()
 	defs, err := Products(DefaultRules())
 	require.NoError(t, err)
 	args := []any{streamtest.Start(t0)}
+	for _, o := range options {
+		args = append(args, o)
+	}
 	for _, d := range defs {
 		args = append(args, d)
 	}

@@ -16,11 +16,17 @@ type Rules struct {
 	ScheduleAfter time.Duration
 	// CompleteAfter is the time from then until the goods leave and the sale completes.
 	CompleteAfter time.Duration
+	// MatchWindow is how long before a credit note the sale it takes back may have been placed. Orders that arrive up
+	// to as late are still matched.
+	MatchWindow time.Duration
 }
 
-// DefaultRules are pounds; a shipment slot after two hours, completion a day later.
+// DefaultRules are pounds; a shipment slot after two hours, completion a day later; matches 400 days back.
 func DefaultRules() Rules {
-	return Rules{Currencies: []string{"GBP"}, ScheduleAfter: 2 * time.Hour, CompleteAfter: 24 * time.Hour}
+	return Rules{
+		Currencies: []string{"GBP"}, ScheduleAfter: 2 * time.Hour, CompleteAfter: 24 * time.Hour,
+		MatchWindow: 400 * 24 * time.Hour,
+	}
 }
 
 // The environment variables that set the rules.
@@ -28,6 +34,7 @@ const (
 	EnvCurrencies    = "MESHWORK_ORDERS_CURRENCIES"     // separated by commas; GBP
 	EnvScheduleAfter = "MESHWORK_ORDERS_SCHEDULE_AFTER" // such as 90m; 2h
 	EnvCompleteAfter = "MESHWORK_ORDERS_COMPLETE_AFTER" // such as 36h; 24h
+	EnvMatchWindow   = "MESHWORK_ORDERS_MATCH_WINDOW"   // such as 2160h; 9600h
 )
 
 // RulesFrom reads the rules from environment variables; those that are not set take the default.
@@ -40,7 +47,9 @@ func RulesFrom(getenv func(string) string) (Rules, error) {
 		}
 	}
 	var faults error
-	for name, into := range map[string]*time.Duration{EnvScheduleAfter: &r.ScheduleAfter, EnvCompleteAfter: &r.CompleteAfter} {
+	for name, into := range map[string]*time.Duration{
+		EnvScheduleAfter: &r.ScheduleAfter, EnvCompleteAfter: &r.CompleteAfter, EnvMatchWindow: &r.MatchWindow,
+	} {
 		text := getenv(name)
 		if text == "" {
 			continue
@@ -67,6 +76,9 @@ func (r Rules) validate() error {
 	}
 	if r.ScheduleAfter < 0 || r.CompleteAfter < 0 {
 		return errors.New("order rules: a delay is below 0")
+	}
+	if r.MatchWindow <= 0 {
+		return errors.New("order rules: the matching window is not above 0")
 	}
 	return nil
 }

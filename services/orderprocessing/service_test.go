@@ -85,6 +85,10 @@ func TestServiceOnABroker(t *testing.T) {
 	if testing.Short() {
 		return // the rest waits for timeouts
 	}
+	require.Eventually(t, func() bool { // a product with something to commit could not stop without a broker
+		done, err := runner.CaughtUp(t.Context())
+		return err == nil && done
+	}, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, b.Close())
 	start := time.Now()
 	w := call(t, mux, "POST", "/orders", oneItem)

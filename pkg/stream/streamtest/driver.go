@@ -32,6 +32,7 @@ type Driver struct {
 	schemas  []string
 	parts    int
 	seen     map[string]int // records of a topic that Run has shown
+	show     []string       // topics that Run shows; all where empty
 }
 
 // Option adjusts a Driver.

@@ -194,7 +194,7 @@ func (d *Driver) public() []*topic {
 	}
 	var all []*topic
 	for name, t := range d.topics {
-		if k := kinds[name]; k != "" && k != "re-keyed" && k != "changelog" {
+		if k := kinds[name]; k != "" && k != "re-keyed" && k != "changelog" && d.showing(name, k) {
 			all = append(all, t)
 		}
 	}
