@@ -3,6 +3,8 @@ package feed
 import (
 	"time"
 
+	"meshwork.dev/schemas/customer"
+	"meshwork.dev/schemas/customerint"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
 	"meshwork.dev/schemas/shop"
@@ -16,7 +18,10 @@ type Message struct {
 	Order  *orderproc.CreateOrder
 	Cancel *orderproc.CancelOrder
 	Change *product.ProductChange
-	Action *shop.ShopAction
+	// Action, Customer and Interaction enter where the shop's, the customers' and the interactions' services read.
+	Action      *shop.ShopAction
+	Customer    *customer.CustomerChange
+	Interaction *customerint.Interaction
 }
 
 // Source makes messages one after the other.

@@ -22,6 +22,7 @@ const (
 	erase                       // the customer's row is deleted
 	praise                      // the customer says something friendly
 	complain                    // or not
+	settle                      // a complaint is settled
 	credit                      // goods come back
 	withdraw                    // the order is withdrawn before it is sent
 	partnerOrder                // a partner orders
@@ -56,7 +57,7 @@ func (s *Simulator) carryOut(make bool) (m feed.Message, ok bool) {
 	case erase:
 		s.people[p.customer].flags |= erased
 		return s.personRow(make, int(p.customer), n, true)
-	case praise, complain:
+	case praise, complain, settle:
 		if s.people[p.customer].flags&erased != 0 {
 			return m, false
 		}

@@ -35,18 +35,22 @@ type words struct {
 	urls       [categories]string // their addresses
 	campaign   [categories]string // and those in newsletters
 	browsers   [6]string
-	colours    [8]string
-	searches   [categories][3]string
-	first      [24]string
-	last       [32]string
-	streets    [12]string
-	towns      [12]town
+	channels   [5]string
+
+	happy, unhappy, neutral sayings
+	colours                 [8]string
+	searches                [categories][3]string
+	first                   [24]string
+	last                    [32]string
+	streets                 [12]string
+	towns                   [12]town
 }
 
 func newWords() *words {
 	w := &words{
 		things: things(), categories: categoryNames(), colours: colours(), searches: searches(), first: firstNames(),
-		last: lastNames(), browsers: browsers(), streets: streets(), towns: towns(),
+		last: lastNames(), browsers: browsers(), channels: channels(),
+		happy: happy(), unhappy: unhappy(), neutral: neutral(), streets: streets(), towns: towns(),
 	}
 	for i, c := range w.categories {
 		w.pages[i] = pageID("category", c)
