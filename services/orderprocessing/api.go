@@ -50,6 +50,7 @@ var openAPI []byte
 // API is the REST API for orders:
 //
 //	POST /orders               202 and Location once the command is in the mesh
+//	POST /partner-orders       202 likewise, for partners: the partner's reference makes the order's id
 //	POST /orders/{id}/cancel   202 once the command is in the mesh; 409 where it is known to be too late
 //	GET  /orders/{id}          the latest state of an order
 //	GET  /orders/openapi.json  this, for machines
@@ -63,6 +64,7 @@ func API(c APIConfig) http.Handler {
 	a := &api{c}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders", a.create)
+	mux.HandleFunc("POST /partner-orders", a.createForPartner)
 	mux.HandleFunc("POST /orders/{id}/cancel", a.cancel)
 	mux.HandleFunc("GET /orders/{id}", a.get)
 	mux.HandleFunc("GET /orders/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
@@ -94,6 +96,26 @@ func (a *api) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cmd, p := req.command(key, body, a.Now(), a.NewID)
+	if p == nil {
+		p = a.Rules.check(cmd)
+	}
+	if p != nil {
+		invalid(p).write(w)
+		return
+	}
+	a.send(w, r, cmd.OrderID, cmd.Identity.IdempotenceID, func(ctx context.Context) error {
+		return a.Commands.CreateOrder(ctx, cmd)
+	})
+}
+
+func (a *api) createForPartner(w http.ResponseWriter, r *http.Request) {
+	var req partnerRequest
+	body, prob := readJSON(w, r, &req, false)
+	if prob != nil {
+		prob.write(w)
+		return
+	}
+	cmd, p := req.command(body, a.Now())
 	if p == nil {
 		p = a.Rules.check(cmd)
 	}

@@ -209,7 +209,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &doc))
-	require.Len(t, doc.Paths, 4)
+	require.Len(t, doc.Paths, 5)
 	for path, methods := range doc.Paths {
 		for method := range methods {
 			got := call(t, (&fakeMesh{}).api(), strings.ToUpper(method), strings.ReplaceAll(path, "{id}", "1"), "")

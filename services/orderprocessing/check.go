@@ -57,6 +57,9 @@ func (r Rules) check(o *orderproc.CreateOrder) *Problem {
 	if p := checkTexts(o); p != nil {
 		return p
 	}
+	if p := checkPartner(o); p != nil {
+		return p
+	}
 	for i := range o.Items {
 		if p := checkItem(o.Kind, &o.Items[i]); p != nil {
 			p.Field = itemField(i, p.Field)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
 )
@@ -25,7 +26,11 @@ func Products(rules Rules) ([]stream.Definition, error) {
 	if err := rules.validate(); err != nil {
 		return nil, err
 	}
-	l := lifecycle{rules: rules, products: stream.Lookup(product.ProductState)}
+	l := lifecycle{
+		rules:     rules,
+		customers: stream.Lookup(customer.CustomerState),
+		products:  stream.Lookup(product.ProductState),
+	}
 	orders := stream.Define(orderproc.OrderState, stream.Spec{
 		OnError: onError(),
 		Emits: []stream.TopicRef{
@@ -36,7 +41,7 @@ func Products(rules Rules) ([]stream.Definition, error) {
 			orderproc.OrderStepEvent,
 			orderproc.PurchasePostingEvent,
 		},
-		Uses: []stream.Dep{l.products},
+		Uses: []stream.Dep{l.customers, l.products},
 	},
 		stream.On(orderproc.CreateOrderCommand, l.create),
 		stream.On(orderproc.CancelOrderCommand, l.withdraw),

@@ -57,7 +57,7 @@ func sameOrder(a, b *orderproc.Order) bool {
 func asked(o *orderproc.Order) orderproc.Order {
 	return orderproc.Order{
 		OrderID: o.OrderID, Kind: o.Kind, OrderDate: o.OrderDate, Currency: o.Currency, Channel: o.Channel,
-		Country: o.Country, Customer: o.Customer, BillingAddress: o.BillingAddress, ShippingAddress: o.ShippingAddress,
+		Country: o.Country, Customer: nameless(o.Customer), BillingAddress: o.BillingAddress, ShippingAddress: o.ShippingAddress,
 		PaymentReference: o.PaymentReference, Comment: o.Comment, Cancels: o.Cancels, Partner: o.Partner,
 		Items: plain(o.Items),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
 )
@@ -38,8 +39,9 @@ func addressed(c order, orderID, idempotenceID string) error {
 
 // lifecycle holds the reactions of the Order product.
 type lifecycle struct {
-	rules    Rules
-	products *stream.LookupTable[string, product.Product]
+	rules     Rules
+	customers *stream.LookupTable[string, customer.Customer]
+	products  *stream.LookupTable[string, product.Product]
 }
 
 // create takes in an order, or refuses it. Asking for the same order again changes nothing.

@@ -69,6 +69,7 @@ func mount(mux *http.ServeMux, rules Rules, deps service.Deps) error {
 	})
 	mux.Handle("/orders", api)
 	mux.Handle("/orders/", api)
+	mux.Handle("/partner-orders", api)
 	return nil
 }
 
