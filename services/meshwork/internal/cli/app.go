@@ -30,12 +30,13 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Up         upCmd         `cmd:"" help:"Run the whole mesh in one process: embedded broker, registry, services, orders."`
+	Up         upCmd         `cmd:"" help:"Run the whole mesh in one process: embedded broker, registry, services, a shop."`
 	Topics     topicsCmd     `cmd:"" help:"List topics, with what their contracts say."`
 	Consume    consumeCmd    `cmd:"" help:"Print the records of a data product or topic, decoded."`
 	Sample     sampleCmd     `cmd:"" help:"Print one decoded record of each port of each data product."`
 	Describe   describeCmd   `cmd:"" help:"Describe the data products that the services materialise."`
 	Reset      resetCmd      `cmd:"" help:"Make a data product read its inputs again from an earlier point."`
+	Simulate   simulateCmd   `cmd:"" help:"Let a simulated shop send what happens there to a mesh that runs elsewhere."`
 	Replay     replayCmd     `cmd:"" help:"Send a file as commands, or publish a range of a topic again into a shadow topic."`
 	DLQ        dlqCmd        `cmd:"" name:"dlq" help:"Look at dead letters and send them again."`
 	Evaluate   evaluateCmd   `cmd:"" help:"Measure the models on data sets, beside published figures."`

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +12,6 @@ import (
 
 	"meshwork.dev/services/meshwork/internal/replay"
 	"meshwork.dev/services/meshwork/retail"
-	"meshwork.dev/services/meshwork/shopgen"
 )
 
 // parseSpeed reads max (0) or a factor of real time.
@@ -79,60 +77,4 @@ func (f *fileFeed) summary(c *replay.Counts, took time.Duration) string {
 		s += fmt.Sprintf("; %d lines rejected, see %s", n, f.rejects.Path())
 	}
 	return s
-}
-
-// genFeed makes orders with the seeded generator. Its position is kept in a
-// file, so that a later run goes on where this one stopped; after a crash some
-// orders are sent again and recognised as repeats.
-type genFeed struct {
-	path  string // of the position
-	rate  float64
-	count int
-	gen   *shopgen.Generator
-	seed  uint64
-}
-
-// catalogue is the number of products of the generated shop, sent before the
-// first order.
-const catalogue = 300
-
-// genPosition is the file.
-type genPosition struct {
-	Seed uint64 `json:"seed"`
-	Next int    `json:"next"`
-}
-
-func openGenerator(path string, seed uint64, rate float64, count int, now time.Time) (*genFeed, error) {
-	if rate <= 0 {
-		return nil, usagef("--rate %g: want more than 0 orders per second", rate)
-	}
-	var at genPosition
-	if b, err := os.ReadFile(path); err == nil { //nolint:gosec // the folder is the user's choice
-		if err := json.Unmarshal(b, &at); err != nil || at.Seed != seed {
-			at = genPosition{}
-		}
-	}
-	gap := time.Duration(float64(time.Second) / rate)
-	start := now
-	if n := at.Next - catalogue; n > 0 { // go on at the next message: it is due now
-		start = now.Add(-time.Duration(n) * gap)
-	}
-	return &genFeed{
-		path: path, rate: rate, count: count, seed: seed,
-		gen: shopgen.New(shopgen.Config{
-			Seed: seed, Products: catalogue, Start: start, Gap: gap, First: at.Next, Count: count,
-		}),
-	}, nil
-}
-
-func (g *genFeed) run(ctx context.Context, s replay.Sink, c *replay.Counts) error {
-	err := replay.Run(ctx, replay.Options{Source: g.gen, Sink: s, Live: true}, c)
-	b, merr := json.Marshal(genPosition{g.seed, g.gen.Position()})
-	if merr == nil {
-		merr = os.WriteFile(g.path, append(b, '\n'), 0o600)
-	}
-	if err == nil && merr != nil {
-		err = fmt.Errorf("keeping the generator's position: %w", merr)
-	}
-	return err
 }

@@ -13,6 +13,7 @@ import (
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/service"
 	"meshwork.dev/services/meshwork/internal/replay"
+	"meshwork.dev/services/meshwork/retail"
 )
 
 type replayCmd struct {
@@ -23,6 +24,7 @@ type replayCmd struct {
 	Speed   string `default:"max" help:"Files: max, or how many times faster than real time."`
 	Rows    int    `default:"0" help:"Files: only the first rows; 0: all."`
 	Rejects string `placeholder:"FILE" help:"Files: where lines that cannot be used go; default: <file>.rejects.tsv in the current folder."`
+	Keep    bool   `name:"keep-history" default:"true" negatable:"" help:"Files: lift the retention of topics, because brokers delete by the records' own times. meshwork topics --apply restores it."`
 	From    string `default:"earliest" help:"Topics: earliest, a time (RFC 3339), or a duration back from now."`
 	To      string `default:"latest" help:"Topics: latest, a time, or a duration back from now."`
 	Into    string `placeholder:"TOPIC" help:"Topics: the shadow topic to publish into; made like the original when it is missing."`
@@ -69,7 +71,12 @@ func (c *replayCmd) file(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := openSink(ctx, cl, rc, "/meshwork/replay", true)
+	if c.Keep {
+		if err := retail.KeepHistory(ctx, cl); err != nil {
+			return fmt.Errorf("keeping history: %w", err)
+		}
+	}
+	s, err := openSink(ctx, cl, rc, "/meshwork/replay", retailParts, true)
 	if err != nil {
 		return err
 	}

@@ -11,10 +11,13 @@ import (
 	"meshwork.dev/pkg/registry"
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/customer"
+	"meshwork.dev/schemas/customerint"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
-	"meshwork.dev/schemas/shop"
+	shopschemas "meshwork.dev/schemas/shop"
 	"meshwork.dev/services/meshwork/feed"
+	"meshwork.dev/services/meshwork/shop"
 )
 
 // sink sends the messages of a feed to their command topics.
@@ -23,24 +26,43 @@ type sink struct {
 	create   *ingest.Writer[string, orderproc.CreateOrder]
 	cancel   *ingest.Writer[string, orderproc.CancelOrder]
 	change   *ingest.Writer[string, product.ProductChange]
-	action   *ingest.Writer[string, shop.ShopAction]
+	action   *ingest.Writer[string, shopschemas.ShopAction]
+	customer *ingest.Writer[string, customer.CustomerChange]
+	interact *ingest.Writer[string, customerint.Interaction]
 }
 
-// feedTopics are the topics a feed writes.
-func feedTopics() []*schemas.Info {
-	return []*schemas.Info{
-		orderproc.CreateOrderCommand.TopicInfo(), orderproc.CancelOrderCommand.TopicInfo(), product.ProductChangeEvent.TopicInfo(),
-		shop.ShopActionEvent.TopicInfo(),
+// feedTopics are the topics that messages of these kinds are written to.
+func feedTopics(parts shop.Parts) (topics []*schemas.Info) {
+	for _, t := range []struct {
+		by   shop.Parts
+		info *schemas.Info
+	}{
+		{shop.Actions, shopschemas.ShopActionEvent.TopicInfo()},
+		{shop.Catalogue, product.ProductChangeEvent.TopicInfo()},
+		{shop.People, customer.CustomerChangeEvent.TopicInfo()},
+		{shop.Interactions, customerint.InteractionCommand.TopicInfo()},
+		{shop.Sales | shop.WebOrders, orderproc.CreateOrderCommand.TopicInfo()},
+		{shop.Sales | shop.WebOrders, orderproc.CancelOrderCommand.TopicInfo()},
+	} {
+		if parts&t.by != 0 {
+			topics = append(topics, t.info)
+		}
 	}
+	return topics
 }
 
-// openSink makes a sink and, with create, the topics it needs.
-func openSink(ctx context.Context, cl *kafka.Client, rc *registry.Client, source string, create bool) (*sink, error) {
+// retailParts are the kinds of messages that an Online Retail file becomes.
+const retailParts = shop.Catalogue | shop.Sales
+
+// openSink makes a sink for messages of these kinds and, with create, the topics it needs.
+func openSink(ctx context.Context, cl *kafka.Client, rc *registry.Client, source string, parts shop.Parts, create bool) (*sink, error) {
 	if create {
-		for _, info := range feedTopics() {
-			if err := cl.CreateTopics(ctx, stream.TopicSpec(info, -1)); err != nil {
-				return nil, fmt.Errorf("creating topic %s: %w", info.Name, err)
-			}
+		var specs []kafka.TopicSpec
+		for _, info := range feedTopics(parts) {
+			specs = append(specs, stream.TopicSpec(info, -1))
+		}
+		if err := cl.CreateTopics(ctx, specs...); err != nil {
+			return nil, fmt.Errorf("creating the topics of the feed: %w", err)
 		}
 	}
 	p := cl.NewProducer(kafka.ProducerConfig{Codec: kafka.CodecLZ4, Linger: 5 * time.Millisecond})
@@ -50,7 +72,9 @@ func openSink(ctx context.Context, cl *kafka.Client, rc *registry.Client, source
 		create:   ingest.Open(cfg, orderproc.CreateOrderCommand),
 		cancel:   ingest.Open(cfg, orderproc.CancelOrderCommand),
 		change:   ingest.Open(cfg, product.ProductChangeEvent),
-		action:   ingest.Open(cfg, shop.ShopActionEvent),
+		action:   ingest.Open(cfg, shopschemas.ShopActionEvent),
+		customer: ingest.Open(cfg, customer.CustomerChangeEvent),
+		interact: ingest.Open(cfg, customerint.InteractionCommand),
 	}, nil
 }
 
@@ -65,6 +89,10 @@ func (s *sink) Send(ctx context.Context, m feed.Message, done func(error)) error
 		return s.cancel.Start(ctx, m.Cancel, m.At, m.Cancel.Identity.IdempotenceID, done)
 	case m.Change != nil:
 		return s.change.Start(ctx, m.Change, m.At, m.Change.Identity.IdempotenceID, done)
+	case m.Customer != nil:
+		return s.customer.Start(ctx, m.Customer, m.At, m.Customer.Identity.IdempotenceID, done)
+	case m.Interaction != nil:
+		return s.interact.Start(ctx, m.Interaction, m.At, m.Interaction.Identity.IdempotenceID, done)
 	default:
 		return errors.New("empty message in the feed")
 	}

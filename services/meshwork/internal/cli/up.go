@@ -19,6 +19,7 @@ import (
 	"meshwork.dev/pkg/service"
 	"meshwork.dev/pkg/telemetry"
 	"meshwork.dev/services/meshwork/internal/replay"
+	"meshwork.dev/services/meshwork/retail"
 )
 
 type upCmd struct {
@@ -33,16 +34,15 @@ type upCmd struct {
 	Security     service.KafkaSecurity `embed:"" prefix:"kafka-" envprefix:"MESHWORK_KAFKA_"`
 	RegistryAuth service.RegistryAuth  `embed:"" prefix:"registry-" envprefix:"MESHWORK_REGISTRY_"`
 
-	Replay  string `placeholder:"FILE" help:"Replay this Online Retail file (plain or gzip) instead of generating orders."`
-	Speed   string `default:"max" help:"Speed of the replay: max, or how many times faster than real time."`
+	Replay  string `placeholder:"FILE" help:"Replay this Online Retail file (plain or gzip) instead of simulating a shop."`
+	Speed   string `default:"max" help:"Of a replay, or of a shop with --start or --days: max, or how many times faster than real time."`
 	Rows    int    `default:"0" help:"Replay only the first rows of the file; 0: all."`
 	Rejects string `placeholder:"FILE" help:"Where lines of the file that cannot be used go; default: rejects.tsv in the data folder."`
 	Exit    bool   `help:"Stop with status 0 when everything sent has been materialised everywhere."`
 
-	Rate  float64 `default:"5" help:"Orders per second that the generator makes."`
-	Count int     `default:"0" help:"Messages that the generator makes; 0: without end."`
-	Seed  uint64  `default:"1" help:"Seed of the generator: the same seed, the same shop."`
-	Idle  bool    `help:"Neither replay nor generate: only run."`
+	simFlags
+	Idle        bool `help:"Neither replay nor simulate: only run."`
+	KeepHistory bool `name:"keep-history" default:"true" negatable:"" help:"Lift the retention of topics when old data is sent: brokers delete by the records' own times. meshwork topics --apply restores it."`
 
 	Summary        time.Duration `default:"5s" help:"Time between two summaries; 0: none."`
 	CommitInterval time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions."`
@@ -55,7 +55,8 @@ type upCmd struct {
 func (upCmd) Help() string {
 	return `Ctrl-C stops in order; the next run resumes. A replay may be interrupted and run again: every order carries its
 invoice number and every line its row number as identity, so what has arrived is recognised and nothing is counted twice.
-Generated orders complete after seconds; replayed ones by the rules of the order service (MESHWORK_ORDERS_...).
+A shop that lives by the clock has quick orders: they complete after seconds, where MESHWORK_ORDERS_... does not say
+otherwise. With --start or --days it lives in a time of its own.
 With --kafka and --registry nothing is embedded, and other instances may run beside this one.`
 }
 
@@ -68,6 +69,7 @@ type up struct {
 	registry *embeddedRegistry
 	platform *service.Platform
 	services []service.Definition
+	sim      *sim // nil without a simulated shop
 	counts   replay.Counts
 }
 
@@ -81,14 +83,23 @@ const stopTimeout = 45 * time.Second
 func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	u := &up{cmd: c, app: a}
 	getenv := a.getenv
-	if c.Replay == "" && !c.Idle {
+	if c.Replay == "" && !c.Idle && c.byTheClock() {
 		getenv = quickly(getenv)
 	}
 	if u.services, err = pick(c.Only, getenv); err != nil { //nolint:contextcheck // requests have contexts of their own
 		return err
 	}
-	if c.Exit && c.Replay == "" && c.Count == 0 {
-		return usagef("--exit needs an end: --replay FILE or --count N")
+	if c.Replay == "" && !c.Idle {
+		parts, err := emit(u.services)
+		if err != nil {
+			return err
+		}
+		if u.sim, err = c.sim(parts, c.Speed, filepath.Join(c.DataDir, "shop.json")); err != nil {
+			return err
+		}
+	}
+	if c.Exit && c.Replay == "" && (u.sim == nil || !u.sim.ends()) {
+		return usagef("--exit needs an end: --replay FILE, --count N or --days N")
 	}
 	if (len(c.Kafka) == 0) != (len(c.Registry) == 0) {
 		return usagef("--kafka and --registry go together: both outside, or both embedded")
@@ -222,7 +233,16 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 	if c.Idle {
 		return nil
 	}
-	s, err := openSink(ctx, u.platform.Kafka, u.platform.Registry, "/meshwork/up", true)
+	parts := retailParts
+	if u.sim != nil {
+		parts = u.sim.config.Emit
+	}
+	if c.KeepHistory && (u.sim == nil || !u.sim.live) {
+		if err := retail.KeepHistory(ctx, u.platform.Kafka); err != nil {
+			return fmt.Errorf("keeping history: %w", err)
+		}
+	}
+	s, err := openSink(ctx, u.platform.Kafka, u.platform.Registry, "/meshwork/up", parts, true)
 	if err != nil {
 		return err
 	}
@@ -231,28 +251,13 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 			err = cerr
 		}
 	}()
-	var file *fileFeed
-	if c.Replay != "" {
-		rejects := c.Rejects
-		if rejects == "" {
-			rejects = filepath.Join(c.DataDir, "rejects.tsv")
-		}
-		if file, err = openFile(c.Replay, c.Speed, rejects, c.Rows); err != nil {
-			return err
-		}
-		defer file.file.Close()
-		if err := file.run(ctx, s, u.app.err, &u.counts); err != nil {
-			return err
-		}
-		fmt.Fprintln(u.app.err, file.summary(&u.counts, time.Since(began)))
+	if u.sim != nil {
+		err = u.sim.run(ctx, s, &u.counts)
 	} else {
-		gen, err := openGenerator(filepath.Join(c.DataDir, "generator.json"), c.Seed, c.Rate, c.Count, time.Now())
-		if err != nil {
-			return err
-		}
-		if err := gen.run(ctx, s, &u.counts); err != nil {
-			return err
-		}
+		err = u.replay(ctx, s, began)
+	}
+	if err != nil {
+		return err
 	}
 	if !c.Exit {
 		return nil
@@ -262,9 +267,32 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 	}
 	took := time.Since(began)
 	u.block(u.measure(), measured{})
-	fmt.Fprintf(u.app.err, "everything sent has been materialised: %s in all, %.0f rows/s end to end\n",
-		took.Round(10*time.Millisecond), float64(u.counts.Lines.Load())/took.Seconds())
+	n, what := u.counts.Acked.Load(), "messages"
+	if u.sim == nil {
+		n, what = u.counts.Lines.Load(), "rows"
+	}
+	fmt.Fprintf(u.app.err, "all %d products have caught up with everything sent: %s in all, %.0f %s/s end to end\n",
+		len(u.platform.Status()), took.Round(10*time.Millisecond), float64(n)/took.Seconds(), what)
 	return errDone
+}
+
+// replay sends a file.
+func (u *up) replay(ctx context.Context, s *sink, began time.Time) error {
+	c := u.cmd
+	rejects := c.Rejects
+	if rejects == "" {
+		rejects = filepath.Join(c.DataDir, "rejects.tsv")
+	}
+	file, err := openFile(c.Replay, c.Speed, rejects, c.Rows)
+	if err != nil {
+		return err
+	}
+	defer file.file.Close()
+	if err := file.run(ctx, s, u.app.err, &u.counts); err != nil {
+		return err
+	}
+	fmt.Fprintln(u.app.err, file.summary(&u.counts, time.Since(began)))
+	return nil
 }
 
 // settleInterval is how often settle asks.

@@ -14,7 +14,7 @@ import (
 
 // Sink takes messages. done is called exactly once for every message that Send
 // took without error, from any goroutine, when the broker has acknowledged it
-// or given it up.
+// or given it up. Send keeps nothing of the message.
 type Sink interface {
 	Send(ctx context.Context, m feed.Message, done func(error)) error
 	Flush(ctx context.Context) error
@@ -27,8 +27,10 @@ type Options struct {
 	// Speed is how many times faster than the feed's own time: 1 is real time,
 	// 0 as fast as the mesh takes it.
 	Speed float64
+	// Rate, if not 0, is how many messages a second are sent at most. Speed is then not used.
+	Rate float64
 	// Live sends every message at its own time by the clock on the wall, those
-	// of the past at once. Speed is then not used.
+	// of the past at once. Speed and Rate are then not used.
 	Live bool
 }
 
@@ -38,6 +40,7 @@ type Counts struct {
 	Orders      atomic.Int64 // create-order commands among the sent
 	Lines       atomic.Int64 // lines of those orders: rows of the file
 	Changes     atomic.Int64
+	Actions     atomic.Int64
 	At          atomic.Int64 // event time of the last message, milliseconds since 1970
 }
 
@@ -63,7 +66,8 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 			cancel(err)
 		}
 	}
-	pace.speed, pace.live = o.Speed, o.Live
+	pace.speed, pace.rate, pace.live = o.Speed, o.Rate, o.Live
+	recycler, _ := o.Source.(feed.Recycler)
 	for {
 		m, err := o.Source.Next()
 		if errors.Is(err, io.EOF) {
@@ -79,6 +83,7 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 			return fmt.Errorf("sending: %w", err)
 		}
 		c.Sent.Add(1)
+		pace.sent++
 		c.At.Store(m.At.UnixMilli())
 		switch {
 		case m.Order != nil:
@@ -86,6 +91,11 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 			c.Lines.Add(int64(len(m.Order.Items)))
 		case m.Change != nil:
 			c.Changes.Add(1)
+		case m.Action != nil:
+			c.Actions.Add(1)
+		}
+		if recycler != nil {
+			recycler.Recycle(m)
 		}
 	}
 	if err := o.Sink.Flush(ctx); err != nil {
@@ -99,23 +109,31 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 // pacer holds messages back to their time.
 type pacer struct {
 	speed float64
+	rate  float64
 	live  bool
+	sent  int64
 	first time.Time // event time of the first message
 	began time.Time // when it was sent
 }
 
 func (p *pacer) wait(ctx context.Context, at time.Time) error {
+	if !p.live && p.rate <= 0 && p.speed <= 0 {
+		return ctx.Err()
+	}
 	now := time.Now()
 	due := at
 	switch {
 	case p.live:
+	case p.rate > 0:
+		if p.began.IsZero() {
+			p.began = now
+		}
+		due = p.began.Add(time.Duration(float64(p.sent) / p.rate * float64(time.Second)))
 	case p.speed > 0:
 		if p.began.IsZero() {
 			p.first, p.began = at, now
 		}
 		due = p.began.Add(time.Duration(float64(at.Sub(p.first)) / p.speed))
-	default:
-		return ctx.Err()
 	}
 	if !due.After(now) {
 		return ctx.Err()
