@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/product"
 )
 
@@ -27,8 +28,7 @@ func change(c *stream.Ctx[string, product.Product], e product.ProductChange) err
 	case c.Exists() && e.ChangedAt.Before(c.State.Changed):
 		return nil // an older row arriving late
 	case e.Op == product.ChangeOpDelete:
-		c.Delete()
-		return nil
+		return remove(c, e.Identity.IdempotenceID, e.ChangedAt)
 	case e.Op != product.ChangeOpUpsert:
 		return stream.Reject(errNoOp)
 	case e.ListPrice < 0:
@@ -40,6 +40,18 @@ func change(c *stream.Ctx[string, product.Product], e product.ProductChange) err
 		return nil
 	}
 	row.Revision, row.Changed = row.Revision+1, e.ChangedAt.UTC().Truncate(time.Millisecond)
+	h := revision(c, &row, e.Identity.IdempotenceID, row.Changed)
+	h.Step = product.HistoryStepCreated
+	if c.Exists() {
+		h.Step = product.HistoryStepChanged
+		if row.Name != c.State.Name {
+			h.PreviousName = schemas.Some(c.State.Name)
+		}
+		if row.ListPrice != c.State.ListPrice {
+			h.PreviousListPrice = schemas.Some(c.State.ListPrice)
+		}
+	}
+	stream.Emit(c, product.ProductHistoryEvent, c.Key, h)
 	c.State = row
 	return nil
 }
@@ -61,7 +73,26 @@ func cleanse(e *product.ProductChange, known string) product.Product {
 }
 
 // gone removes a product whose row was removed from the database.
-func gone(c *stream.Ctx[string, product.Product]) error {
+func gone(c *stream.Ctx[string, product.Product]) error { return remove(c, "", c.Time()) }
+
+// remove ends a product, and its history with a last revision. Twice gone is gone.
+func remove(c *stream.Ctx[string, product.Product], idempotenceID string, at time.Time) error {
+	if !c.Exists() {
+		return nil
+	}
+	h := revision(c, &c.State, idempotenceID, at.UTC().Truncate(time.Millisecond))
+	h.Step, h.Revision = product.HistoryStepRemoved, c.State.Revision+1
+	stream.Emit(c, product.ProductHistoryEvent, c.Key, h)
 	c.Delete()
 	return nil
+}
+
+// revision is a row as its history tells it.
+func revision(c *stream.Ctx[string, product.Product], row *product.Product, idempotenceID string, at time.Time) product.ProductHistory {
+	return product.ProductHistory{
+		Identity:  product.Identity{EventID: c.ID(), IdempotenceID: idempotenceID, Created: c.Time()},
+		ProductID: row.ProductID, Revision: row.Revision, ValidFrom: at, Name: row.Name, Category: row.Category,
+		Subcategory: row.Subcategory, Supplier: row.Supplier, Cost: row.Cost, ListPrice: row.ListPrice,
+		Currency: row.Currency, Available: row.Available,
+	}
 }

@@ -17,11 +17,13 @@ const tradingZone = "Europe/London"
 // Products declares the data products of the domain.
 //
 // Product (pub.ecomm.product.product.state.v1), key productId: the current, cleansed row of every product, fed by
-// the private change topic; a deleted product leaves a tombstone.
+// the private change topic; a deleted product leaves a tombstone. Every revision is an event besides
+// (pub.ecomm.product.product-history.event.v1), kept for ever: what a state topic forgets by compaction.
 //
 // Product Sales (pub.ecomm.product.product-sales.state.v1), key productId|segment|day: units, orders and money. Every
 // finished order and credit note is exploded into sale lines, which travel through a private topic to the row they
-// belong to; rows add up in any order. Events in another currency than the reporting one are dead letters.
+// belong to; rows add up in any order. So do pieces that came back: they are booked where they were sold. Events
+// in another currency than the reporting one are dead letters.
 //
 // The error is about the machine: no zone data.
 func Products() ([]stream.Definition, error) {
@@ -31,6 +33,7 @@ func Products() ([]stream.Definition, error) {
 	}
 	catalogue := stream.Define(product.ProductState, stream.Spec{
 		OnError: onError(),
+		Emits:   []stream.TopicRef{product.ProductHistoryEvent},
 	},
 		stream.On(product.ProductChangeEvent, change),
 		stream.OnTombstone(product.ProductChangeEvent, gone),
@@ -48,6 +51,7 @@ func Products() ([]stream.Definition, error) {
 		stream.On(stream.KeyBy(product.SaleLineEvent,
 			stream.From(orderproc.OrderCompletedEvent, s.completed),
 			stream.From(orderproc.OrderCancelledEvent, s.cancelled),
+			stream.From(orderproc.ReturnMatchedEvent, s.returned),
 		), s.book),
 	)
 	return []stream.Definition{catalogue, productSales}, nil

@@ -63,6 +63,20 @@ func (s *sales) cancelled(c *stream.KeyCtx, o orderproc.OrderCancelled, emit emi
 	}
 }
 
+// returned books pieces that came back where they were sold: at the product and the day of the sale.
+func (s *sales) returned(c *stream.KeyCtx, r orderproc.ReturnMatched, emit emitLine) error {
+	if r.Currency != ReportingCurrency {
+		return stream.Reject(fmt.Errorf("credit note %s is in %s; only %s is booked", r.OrderID, r.Currency, ReportingCurrency))
+	}
+	out := product.SaleLine{
+		OrderID: r.OrderID, ProductID: strings.ToUpper(r.ProductID), Segment: s.segment(c, schemas.Some(r.CustomerID)),
+		Day: schemas.DateOf(r.SoldAt.In(s.zone)), Kind: product.SaleKindReturned, Currency: r.Currency, Lines: 1,
+		Units: r.Units, Gross: r.UnitPrice.Times(r.Units), BookedAt: r.MatchedAt,
+	}
+	emit(product.ProductSalesKey{ProductID: out.ProductID, Segment: out.Segment, Day: out.Day}, out)
+	return nil
+}
+
 // segment is the segment an order is booked under.
 func (s *sales) segment(c *stream.KeyCtx, customerID schemas.Opt[string]) string {
 	id, ok := customerID.Get()
@@ -114,6 +128,9 @@ func (s *sales) explode(b booking, lines []orderproc.OrderLine, emit emitLine) e
 			out.Units += int64(l.Quantity)
 			out.Gross += l.UnitPrice.Times(int64(l.Quantity))
 			out.Discount += l.Discount.Or(0)
+			if b.kind == product.SaleKindSold {
+				price(&out, l)
+			}
 		}
 		emit(product.ProductSalesKey{ProductID: g.id, Segment: b.segment, Day: g.day}, out)
 	}
@@ -131,6 +148,10 @@ func (s *sales) book(c *stream.Ctx[product.ProductSalesKey, product.ProductSales
 		r.Units += l.Units
 		r.Gross += l.Gross
 		r.Discount += l.Discount
+		bookPrices(r, &l)
+	case product.SaleKindReturned:
+		r.ReturnedUnits = schemas.Some(r.ReturnedUnits.Value + l.Units)
+		r.Returned = schemas.Some(r.Returned.Value + l.Gross)
 	case product.SaleKindCancelled:
 		r.CancelledOrders++
 		r.CancelledLines += int64(l.Lines)
