@@ -232,7 +232,9 @@ func isRobot(agent string) bool {
 	return false
 }
 
-func begins(s, word string) bool { return len(s) >= len(word) && strings.EqualFold(s[:len(word)], word) }
+func begins(s, word string) bool {
+	return len(s) >= len(word) && strings.EqualFold(s[:len(word)], word)
+}
 
 func endsIn(s, word string) bool {
 	return len(s) >= len(word) && strings.EqualFold(s[len(s)-len(word):], word)

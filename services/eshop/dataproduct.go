@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"meshwork.dev/pkg/stream"
-	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
 	"meshwork.dev/schemas/shop"
@@ -25,12 +25,12 @@ func Products(rules Rules) ([]stream.Definition, error) {
 	}
 	f := &shopfront{
 		rules: rules, products: stream.Lookup(product.ProductState),
-		names: func(stream.Scope, string) (first, last schemas.Opt[string]) { return first, last },
+		customers: stream.Lookup(customer.CustomerState),
 	}
 	visitors := stream.Define(shop.VisitorState, stream.Spec{
 		OnError: onError(),
 		Emit:    stream.OnCommit, // nobody but the shop reads it: it is there to be found again
-		Uses:    []stream.Dep{f.products},
+		Uses:    []stream.Dep{f.products, f.customers},
 		Emits: []stream.TopicRef{
 			shop.PageNavigatedEvent, shop.SearchPerformedEvent, shop.ShopVisitedState, shop.PageVisitEvent,
 			shop.ProductAddedEvent, shop.ProductRemovedEvent, shop.CartCheckedOutEvent, shop.CartState,

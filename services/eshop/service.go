@@ -9,8 +9,8 @@ import (
 // set its rules.
 func Service(getenv func(string) string) service.Definition {
 	return service.Definition{
-		Name:     "eshop",
-		Doc:      "It takes what visitors do in the shop, and materialises Shopping Cart, Page Navigation and User Information.",
+		Name: "eshop",
+		Doc:  "It takes what visitors do in the shop, and materialises Shopping Cart, Page Navigation and User Information.",
 		Products: func(*service.Config) ([]stream.Definition, error) {
 			rules, err := RulesFrom(getenv)
 			if err != nil {

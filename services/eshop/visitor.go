@@ -6,6 +6,7 @@ import (
 
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/product"
 	"meshwork.dev/schemas/shop"
@@ -23,9 +24,9 @@ type visitor = *stream.Ctx[string, shop.Visitor]
 
 // shopfront holds what the reactions about visitors need: the rules, and the tables they look into.
 type shopfront struct {
-	rules    Rules
-	products *stream.LookupTable[string, product.Product]
-	names    func(c stream.Scope, customerID string) (first, last schemas.Opt[string])
+	rules     Rules
+	products  *stream.LookupTable[string, product.Product]
+	customers *stream.LookupTable[string, customer.Customer]
 }
 
 // take is the way of an action: checked, tidied, told from repetitions, put under the customer it belongs to, enriched
@@ -291,7 +292,9 @@ func (f *shopfront) customer(c visitor) schemas.Opt[shop.CartCustomer] {
 		return schemas.None[shop.CartCustomer]()
 	}
 	who := shop.CartCustomer{ID: id}
-	who.FirstName, who.LastName = f.names(c, id)
+	if row, known := f.customers.Get(c, id); known {
+		who.FirstName, who.LastName = row.FirstName, row.LastName
+	}
 	return schemas.Some(who)
 }
 
