@@ -89,6 +89,7 @@ func TestWholeFileThroughTheMesh(t *testing.T) {
 		require.Equal(t, []any{int64(m.Rows), m.Net, m.Gross, m.Cancelled}, []any{s.Rows, s.Net, s.Gross, s.Cancelled}, m.Month)
 	}
 	require.Len(t, fold(t, client, reg, product.ProductState), 3958)
+	requireOrdersAsInTheFile(t, dataSet, fold(t, client, reg, orderproc.OrderHourlyState), fold(t, client, reg, orderproc.CancellationMatchState))
 }
 
 func publish(t *testing.T, client *kafka.Client, reg *registry.Client, src feed.Source) {
