@@ -65,8 +65,13 @@ func (t *Tally) Actions() int64 {
 // New opens a shop.
 func New(c Config) *Simulator {
 	c = c.withDefaults()
+	// With times of its own, the shop's calendar does not depend on when it is run.
+	opening := c.Start
+	if c.Gap > 0 {
+		opening = Config{}.withDefaults().Start
+	}
 	s := &Simulator{
-		c: c, logs: newLogTable(), calendar: newCalendar(c.Start, c.Steady), rates: rates(), leavings: leavings(), lengths: lengths(),
+		c: c, logs: newLogTable(), calendar: newCalendar(opening, c.Steady), rates: rates(), leavings: leavings(), lengths: lengths(),
 		words: newWords(),
 	}
 	s.articles = make([]article, 0, c.Products+c.Products/4)
