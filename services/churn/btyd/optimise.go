@@ -1,0 +1,209 @@
+package btyd
+
+import "math"
+
+// searchBound keeps logarithms of parameters where the functions are safe: e±12.
+const searchBound = 12.0
+
+// optimum is where a search ended.
+type optimum struct {
+	at          []float64
+	value       float64
+	gradient    []float64
+	iterations  int
+	evaluations int
+}
+
+// minimise searches a local minimum of f by BFGS with central differences. f may be +Inf or NaN where it is not defined.
+func minimise(f func([]float64) float64, start []float64, tolerance float64, limit int) optimum {
+	n := len(start)
+	o := optimum{at: append([]float64(nil), start...)}
+	eval := func(x []float64) float64 {
+		o.evaluations++
+		penalty := 0.0
+		for _, v := range x {
+			if d := math.Abs(v) - searchBound; d > 0 {
+				penalty += d * d
+			}
+		}
+		if v := f(x); !math.IsNaN(v) {
+			return v + penalty
+		}
+		return math.Inf(1)
+	}
+	o.value = eval(o.at)
+	o.gradient = slope(eval, o.at)
+	inverse := identity(n)
+	next, dir := make([]float64, n), make([]float64, n)
+	for o.iterations < limit && norm(o.gradient) > tolerance {
+		o.iterations++
+		descent := 0.0
+		for i := range n {
+			dir[i] = -dot(inverse[i], o.gradient)
+			descent += dir[i] * o.gradient[i]
+		}
+		if !(descent < 0) { // the model of the curvature is spoiled: start it anew
+			inverse = identity(n)
+			descent = 0
+			for i := range n {
+				dir[i] = -o.gradient[i]
+				descent += dir[i] * o.gradient[i]
+			}
+		}
+		step := min(1, 2/norm(dir)) // in logarithms: no parameter changes by more than e² at once
+		value := math.Inf(1)
+		for range 40 {
+			for i := range n {
+				next[i] = o.at[i] + step*dir[i]
+			}
+			if value = eval(next); value <= o.value+1e-4*step*descent {
+				break
+			}
+			step /= 2
+		}
+		if !(value < o.value) {
+			break // as low as differences can tell
+		}
+		g := slope(eval, next)
+		update(inverse, next, o.at, g, o.gradient)
+		copy(o.at, next)
+		o.value, o.gradient = value, g
+	}
+	return o
+}
+
+// update is the BFGS update of the inverse of the curvature.
+func update(inverse [][]float64, x, x0, g, g0 []float64) {
+	n := len(x)
+	s, y, hy := make([]float64, n), make([]float64, n), make([]float64, n)
+	for i := range n {
+		s[i], y[i] = x[i]-x0[i], g[i]-g0[i]
+	}
+	sy := dot(s, y)
+	if sy <= 1e-14 {
+		return
+	}
+	for i := range n {
+		hy[i] = dot(inverse[i], y)
+	}
+	yhy := dot(y, hy)
+	for i := range n {
+		for j := range n {
+			inverse[i][j] += (1+yhy/sy)*s[i]*s[j]/sy - (hy[i]*s[j]+s[i]*hy[j])/sy
+		}
+	}
+}
+
+// difference is the step of central differences in logarithms of parameters.
+const difference = 1e-4
+
+func slope(f func([]float64) float64, at []float64) []float64 {
+	x := append([]float64(nil), at...)
+	g := make([]float64, len(x))
+	for i := range x {
+		x[i] = at[i] + difference
+		hi := f(x)
+		x[i] = at[i] - difference
+		g[i] = (hi - f(x)) / (2 * difference)
+		x[i] = at[i]
+	}
+	return g
+}
+
+// curvature is the matrix of second differences.
+func curvature(f func([]float64) float64, at []float64) [][]float64 {
+	const h = 1e-3
+	n := len(at)
+	x := append([]float64(nil), at...)
+	get := func(i, j int, di, dj float64) float64 {
+		x[i] += di
+		x[j] += dj
+		v := f(x)
+		copy(x, at)
+		return v
+	}
+	mid := f(x)
+	out := identity(n)
+	for i := range n {
+		out[i][i] = (get(i, i, h, 0) - 2*mid + get(i, i, -h, 0)) / (h * h)
+		for j := range i {
+			v := (get(i, j, h, h) - get(i, j, h, -h) - get(i, j, -h, h) + get(i, j, -h, -h)) / (4 * h * h)
+			out[i][j], out[j][i] = v, v
+		}
+	}
+	return out
+}
+
+// eigen gives the eigenvalues of a symmetric matrix, by Jacobi's rotations, and its eigenvectors in columns.
+func eigen(matrix [][]float64) (values []float64, vectors [][]float64) {
+	n := len(matrix)
+	a, v := make([][]float64, n), identity(n)
+	for i := range a {
+		a[i] = append([]float64(nil), matrix[i]...)
+	}
+	for range 60 {
+		off := 0.0
+		for i := range n {
+			for j := range i {
+				off += a[i][j] * a[i][j]
+			}
+		}
+		if off == 0 {
+			break
+		}
+		for p := range n {
+			for q := p + 1; q < n; q++ {
+				if a[p][q] == 0 {
+					continue
+				}
+				rotate(a, v, p, q)
+			}
+		}
+	}
+	values = make([]float64, n)
+	for i := range n {
+		values[i] = a[i][i]
+	}
+	return values, v
+}
+
+func rotate(a, v [][]float64, p, q int) {
+	theta := (a[q][q] - a[p][p]) / (2 * a[p][q])
+	t := 1 / (math.Abs(theta) + math.Sqrt(theta*theta+1))
+	if theta < 0 {
+		t = -t
+	}
+	c := 1 / math.Sqrt(t*t+1)
+	s := t * c
+	for k := range a {
+		a[k][p], a[k][q] = c*a[k][p]-s*a[k][q], s*a[k][p]+c*a[k][q]
+	}
+	for k := range a {
+		a[p][k], a[q][k] = c*a[p][k]-s*a[q][k], s*a[p][k]+c*a[q][k]
+		v[k][p], v[k][q] = c*v[k][p]-s*v[k][q], s*v[k][p]+c*v[k][q]
+	}
+}
+
+func identity(n int) [][]float64 {
+	m := make([][]float64, n)
+	for i := range m {
+		m[i] = make([]float64, n)
+		m[i][i] = 1
+	}
+	return m
+}
+
+func dot(a, b []float64) (s float64) {
+	for i := range a {
+		s += a[i] * b[i]
+	}
+	return s
+}
+
+// norm is the largest absolute element.
+func norm(v []float64) (m float64) {
+	for _, x := range v {
+		m = max(m, math.Abs(x))
+	}
+	return m
+}

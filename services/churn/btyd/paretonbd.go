@@ -1,0 +1,127 @@
+package btyd
+
+import (
+	"fmt"
+	"math"
+)
+
+// ParetoNBD is the Pareto/NBD model: purchases are Poisson with a gamma(R, Alpha) rate, and a customer's lifetime is
+// exponential with a gamma(S, Beta) rate.
+type ParetoNBD struct{ R, Alpha, S, Beta float64 }
+
+// Name is "Pareto/NBD".
+func (ParetoNBD) Name() string { return "Pareto/NBD" }
+
+// Parameters are r, alpha, s and beta.
+func (m ParetoNBD) Parameters() []Parameter {
+	return named([]string{"r", "alpha", "s", "beta"}, m.R, m.Alpha, m.S, m.Beta)
+}
+
+// LogLikelihood of customers.
+func (m ParetoNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows)) }
+
+func (m ParetoNBD) total(u *unrolled) float64 {
+	logRising(u.rising, m.R)
+	base := m.R*math.Log(m.Alpha) + m.S*math.Log(m.Beta)
+	sum := 0.0
+	for _, s := range u.rows {
+		stay := -(m.R+s.Repeats)*math.Log(m.Alpha+s.Age) - m.S*math.Log(m.Beta+s.Age)
+		sum += s.weight() * (base + u.rising[int(s.Repeats)] + logAdd(stay, m.left(s)))
+	}
+	return sum
+}
+
+// left is the logarithm of S·∫ (Alpha+y)^−(R+x)·(Beta+y)^−(S+1) dy from the last purchase to the end of observation.
+//
+// The textbook form is a difference of two hypergeometric functions, which cancel when the last purchase was recent.
+// The integral has positive terms only. In the logarithm of time, counted from the smaller of Alpha and Beta, the
+// integrand falls no faster than e^−(R+x+S), so panels of a width fit for that make the quadrature exact to rounding.
+func (m ParetoNBD) left(s Summary) float64 {
+	if s.Age <= s.Last {
+		return math.Inf(-1)
+	}
+	// near is the factor whose logarithm is the variable itself, far the other one.
+	near, far := m.R+s.Repeats, m.S+1
+	origin, other := m.Alpha, m.Beta
+	if m.Beta < m.Alpha {
+		near, far, origin, other = far, near, other, origin
+	}
+	first := math.Log(origin + s.Last)
+	width := math.Log1p((s.Age - s.Last) / (origin + s.Last))
+	steep := near + far
+	panels := math.Ceil(steep * width / 3)
+	const rest = 120.0 // what is below e^−120 of the largest part may be left out
+	if steep*width > rest {
+		width = rest / steep
+		panels = math.Ceil(rest / 3)
+	}
+	h := width / panels
+	top := -near*first - far*math.Log(other+s.Last)
+	sum := 0.0
+	for p := range int(panels) {
+		for _, g := range gauss {
+			w := first + h*(float64(p)+g[0])
+			sum += g[1] * math.Exp((1-near)*w-far*math.Log(math.Exp(w)+other-origin)-top)
+		}
+	}
+	return math.Log(m.S) + top + math.Log(sum*h)
+}
+
+// Alive is the probability that the customer has not left.
+func (m ParetoNBD) Alive(s Summary) float64 {
+	stay := -(m.R+s.Repeats)*math.Log(m.Alpha+s.Age) - m.S*math.Log(m.Beta+s.Age)
+	return 1 / (1 + math.Exp(m.left(s)-stay))
+}
+
+// Active is the probability of a purchase day within t weeks. For somebody who is there, the first purchase comes
+// before leaving and before t: ∫ (its density at u)·(still there at u) du, taken over the probability of no purchase
+// yet, in which the integrand lies between 0 and 1.
+func (m ParetoNBD) Active(s Summary, t float64) float64 {
+	k, a, b := m.R+s.Repeats, m.Alpha+s.Age, m.Beta+s.Age
+	logEnd := -k * math.Log1p(t/a)
+	const panels = 4
+	sum := 0.0
+	for p := range panels {
+		for _, g := range gauss {
+			w := (float64(p) + g[0]) / panels
+			logQ := math.Log1p(w * math.Expm1(logEnd))
+			u := a * math.Expm1(-logQ/k)
+			sum += g[1] / panels * math.Exp(-m.S*math.Log1p(u/b))
+		}
+	}
+	return m.Alive(s) * -math.Expm1(logEnd) * sum
+}
+
+// Expect is the expected number of purchase days within t weeks.
+func (m ParetoNBD) Expect(s Summary, t float64) float64 {
+	return m.Alive(s) * whileThere(m.S, m.Beta+s.Age, (m.R+s.Repeats)/(m.Alpha+s.Age), t)
+}
+
+// ExpectNew is the expected number of repeat purchase days of a new customer within t weeks.
+func (m ParetoNBD) ExpectNew(t float64) float64 { return whileThere(m.S, m.Beta, m.R/m.Alpha, t) }
+
+// whileThere is rate times the expected time within t that a customer stays whose death rate is gamma(s, b).
+func whileThere(s, b, rate, t float64) float64 {
+	l := math.Log1p(t / b)
+	if math.Abs(s-1)*l < 1e-12 {
+		return rate * b * l
+	}
+	return rate * b * -math.Expm1(-(s-1)*l) / (s - 1)
+}
+
+// FitParetoNBD finds the parameters of greatest likelihood. The error tells that there are no customers.
+func FitParetoNBD(customers []Summary) (Fit[ParetoNBD], error) {
+	rows := Collapse(customers)
+	if len(rows) == 0 {
+		return Fit[ParetoNBD]{}, errNoCustomers
+	}
+	s := timing(rows, []string{"r", "alpha", "s", "beta"}, starts(rows, [][2]float64{{0.5, 10}, {1, 50}, {0.05, 20}}),
+		func(u *unrolled, p []float64) float64 { return ParetoNBD{p[0], p[1], p[2], p[3]}.total(u) }).solve()
+	m := ParetoNBD{s.p[0], s.p[1], s.p[2], s.p[3]}
+	return finish(s, m, rows, func() string {
+		if rate := m.S / m.Beta; rate < leastDeathRate {
+			return fmt.Sprintf("nobody ever leaves: %.2g leave per week on average (s %.3g, beta %.3g)", rate, m.S, m.Beta)
+		}
+		return ""
+	}), nil
+}
