@@ -19,7 +19,7 @@ func TestMatchesDoNotDependOnTheOrderOfArrival(t *testing.T) {
 	var history []orderproc.CreateOrder
 	rng := rand.New(rand.NewPCG(4, 2))
 	for i := range 60 {
-		id := fmt.Sprintf("%03d", i)
+		id := fmt.Sprintf("%03d", i*37%60) // not in the order of time
 		o := orderproc.CreateOrder{
 			Identity: orderproc.Identity{IdempotenceID: id}, OrderID: id, Kind: orderproc.OrderKindSale,
 			Channel: orderproc.ChannelWeb, Currency: "GBP", OrderDate: t0.Add(time.Duration(i) * time.Hour),
