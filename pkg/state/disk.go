@@ -389,6 +389,8 @@ func successor(prefix []byte) []byte {
 	return up
 }
 
+func (d *disk) Ordered() bool { return true }
+
 func (d *disk) Len() int { return int(max(d.count.Load(), 0)) }
 
 func (d *disk) Bytes() int64 { return d.Stats().LiveBytes }

@@ -220,6 +220,8 @@ func (m *memory) Scan(prefix []byte, fn func(key, value []byte) bool) error {
 	return nil
 }
 
+func (m *memory) Ordered() bool { return false }
+
 func (m *memory) Len() int { return int(m.keys) }
 
 func (m *memory) Bytes() int64 { return m.live }

@@ -35,6 +35,9 @@ type Store interface {
 	// until it returns.
 	Scan(prefix []byte, fn func(key, value []byte) bool) error
 
+	// Ordered says whether Scan goes in key order.
+	Ordered() bool
+
 	// Len returns the number of keys; 0 while a Restorer is restoring.
 	Len() int
 

@@ -72,6 +72,11 @@
 // store that cannot be continued (damaged, too old, its topic is another one)
 // is rebuilt from the beginning, loudly.
 //
+// A reaction changes the row of one key. What needs all keys at once (quantiles,
+// the fit of a model) reads them by [Ctx.Range]: the rows of the task, which are
+// the whole table where the output and its KeyBy topic have one partition. Such
+// a product emits its result to a topic of any number of partitions.
+//
 // # Time
 //
 // Event time is the record timestamp. The clock of a task is the highest event

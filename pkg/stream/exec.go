@@ -19,6 +19,7 @@ type exec[K, V any] struct {
 	c     Ctx[K, V]
 	zero  []byte // the framed zero value: what an untouched new row looks like
 
+	live                  bool // a reaction to the row under skey is running
 	kbuf, skey, okey, enc []byte
 	spans                 []span
 }
@@ -122,7 +123,7 @@ func (x *exec[K, V]) row(call func(*Ctx[K, V]) error) error {
 	if err != nil {
 		return err
 	}
-	if err := call(&x.c); err != nil {
+	if err := x.atHand(call); err != nil {
 		return err
 	}
 	t := x.t

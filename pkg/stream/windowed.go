@@ -53,7 +53,7 @@ func (x *exec[K, V]) windowRow(s span, call func(*Ctx[K, V]) error) error {
 	if err != nil {
 		return err
 	}
-	if err := call(&x.c); err != nil {
+	if err := x.atHand(call); err != nil {
 		return err
 	}
 	every := t.def.spec.Emit == EveryUpdate
@@ -198,6 +198,7 @@ func (x *exec[K, V]) session(at int64, r reaction[K, V]) error {
 			t.pend.emit(0, t.partitionFor(0, okey), t.org.ts, okey, nil, true)
 			x.c.State = row
 		}
+		x.dropWindow(s.start)
 		if ok {
 			if !exists {
 				state, exists = x.c.State, true
@@ -211,12 +212,11 @@ func (x *exec[K, V]) session(at int64, r reaction[K, V]) error {
 				state = x.c.State
 			}
 		}
-		x.dropWindow(s.start)
 	}
 	whole := span{merged.start, merged.end + w.size}
 	x.c.State, x.c.exists, x.c.deleted, x.c.win = state, exists, false, whole
 	x.skey = x.windowKeyOf(x.skey[:0], rowWindow, merged.start)
-	if err := r.call(&x.c); err != nil {
+	if err := x.atHand(r.call); err != nil {
 		return err
 	}
 	if x.c.deleted {

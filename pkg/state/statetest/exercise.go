@@ -157,6 +157,7 @@ func testPosition(t *testing.T, open Open, _ Features) {
 
 func testScan(t *testing.T, open Open, f Features) {
 	s := opened(t, open, t.TempDir())
+	require.Equal(t, f.Ordered, s.Ordered())
 	keys := []string{"", "a", "a\x00", "a\x00b", "ab", "a\xff", "a\xff\xff", "b", "\x00", "\xff", "\xff\xff", "\xff\xff\x00"}
 	var b state.Batch
 	for _, k := range keys {

@@ -38,7 +38,8 @@ type Driver struct {
 // Option adjusts a Driver.
 type Option func(*Driver)
 
-// Partitions gives every topic n partitions instead of one.
+// Partitions gives every topic n partitions instead of one, but those whose
+// contract says one: they bring everything together.
 func Partitions(n int) Option { return func(d *Driver) { d.parts = n } }
 
 // Start sets the clock, which is 2011-12-01T00:00:00Z otherwise.
@@ -134,7 +135,7 @@ func New(t TB, args ...any) *Driver {
 func (d *Driver) topic(info *schemas.Info, ref stream.TopicRef) *topic {
 	t := d.topics[info.Name]
 	if t == nil {
-		t = &topic{info: info, parts: make([][]record, d.parts)}
+		t = &topic{info: info, parts: make([][]record, d.partsOf(info))}
 		d.topics[info.Name] = t
 		d.schemas = append(d.schemas, info.Schema)
 		d.ids[info.Name] = int32(len(d.schemas))
@@ -143,6 +144,22 @@ func (d *Driver) topic(info *schemas.Info, ref stream.TopicRef) *topic {
 		t.ref = ref
 	}
 	return t
+}
+
+// partsOf is how many partitions a topic has here.
+func (d *Driver) partsOf(info *schemas.Info) int {
+	if info.Partitions == 1 {
+		return 1
+	}
+	return d.parts
+}
+
+// in are the records of a partition, none where the topic has no such one.
+func (t *topic) in(part int32) []record {
+	if int(part) >= len(t.parts) {
+		return nil
+	}
+	return t.parts[part]
 }
 
 func (t *topic) append(part int32, r record) {
@@ -162,7 +179,7 @@ func (p *product) newTask(part int32, pos []int) *task {
 	k.task, err = stream.NewTask(p.def, stream.TaskConfig{
 		Partition: part, Store: store, Schemas: p.d, Decoders: p.decs,
 		SchemaID:   func(name string) int32 { return p.d.ids[name] },
-		Partitions: func(string) int { return p.d.parts },
+		Partitions: func(name string) int { return len(p.d.topics[name].parts) },
 		View:       func(name string) stream.View { return view{p.d.topics[name]} },
 		Now:        func() time.Time { return p.d.now },
 	})
@@ -309,7 +326,7 @@ func (d *Driver) step(k *task) bool {
 		best := -1
 		var head record
 		for i, in := range k.p.ins {
-			recs := d.topics[in.Info.Name].parts[k.part]
+			recs := d.topics[in.Info.Name].in(k.part)
 			if k.pos[i] < len(recs) && (best < 0 || recs[k.pos[i]].ts < head.ts) {
 				best, head = i, recs[k.pos[i]]
 			}
@@ -336,7 +353,7 @@ func (d *Driver) Restart() {
 		for i, k := range p.tasks {
 			fresh := p.newTask(k.part, k.pos)
 			for o, out := range p.outs {
-				for _, r := range d.topics[out.Info.Name].parts[k.part] {
+				for _, r := range d.topics[out.Info.Name].in(k.part) {
 					if err := fresh.task.Restore(o, r.key, r.value); err != nil {
 						d.t.Fatalf("%v", err)
 					}
@@ -346,7 +363,7 @@ func (d *Driver) Restart() {
 				if !in.Join {
 					continue
 				}
-				for _, r := range d.topics[in.Info.Name].parts[k.part][:k.pos[n]] {
+				for _, r := range d.topics[in.Info.Name].in(k.part)[:k.pos[n]] {
 					if err := fresh.task.RestoreJoin(n, r.key, r.value); err != nil {
 						d.t.Fatalf("%v", err)
 					}

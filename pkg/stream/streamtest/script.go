@@ -153,7 +153,7 @@ func (d *Driver) sendScript(td *datadriven.TestData, t *topic, key string, keyed
 		if at.After(d.now) {
 			d.now = at
 		}
-		t.append(kafka.Partition(k, d.parts), record{ts: at.UnixMilli(), key: k, value: value})
+		t.append(kafka.Partition(k, len(t.parts)), record{ts: at.UnixMilli(), key: k, value: value})
 		d.seen[t.info.Name] = len(t.order) // what the script sends is no news
 		d.Pump()
 	}

@@ -49,7 +49,7 @@ func (d *Driver) send(t *topic, key, value []byte, at time.Time) {
 	if at.After(d.now) {
 		d.now = at.UTC()
 	}
-	t.append(kafka.Partition(key, d.parts), record{ts: at.UnixMilli(), key: key, value: value})
+	t.append(kafka.Partition(key, len(t.parts)), record{ts: at.UnixMilli(), key: key, value: value})
 	d.Pump()
 }
 
