@@ -22,6 +22,16 @@ type Message struct {
 	Action      *shop.ShopAction
 	Customer    *customer.CustomerChange
 	Interaction *customerint.Interaction
+	// Raw is a record of any bytes, to see what the mesh does with it.
+	Raw *Raw
+	// Newer asks for the message to be written under a newer version of its contract, with a field more.
+	Newer bool
+}
+
+// Raw is a record as it goes to a topic.
+type Raw struct {
+	Topic      string
+	Key, Value []byte
 }
 
 // Source makes messages one after the other.

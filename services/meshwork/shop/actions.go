@@ -167,8 +167,7 @@ func (s *Simulator) garble(a *shopc.ShopAction, v *visit) {
 		a.Kind = shopc.ActionKindAdd
 		a.Item = schemas.Some(shopc.ItemAction{ProductID: s.articles[0].texts.id, Quantity: 0})
 	case 2:
-		a.Kind = shopc.ActionKindSearch
-		a.Search = schemas.Some(shopc.SearchAction{Term: " "})
+		a.Kind = shopc.ActionKindUnknown
 	default:
 		a.Kind = shopc.ActionKindRemove
 		a.Item = schemas.Some(shopc.ItemAction{ProductID: "", Quantity: -1})

@@ -95,7 +95,7 @@ func (c Config) withDefaults() Config {
 		c.Emit = Whole
 	}
 	if c.OrderID == nil {
-		c.OrderID = webOrderID
+		c.OrderID = WebOrderID
 	}
 	if c.Bots == 0 {
 		c.Bots = 4

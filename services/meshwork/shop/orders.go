@@ -1,7 +1,10 @@
 package shop
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"strconv"
+	"strings"
 	"time"
 
 	"meshwork.dev/schemas"
@@ -62,8 +65,11 @@ func (s *Simulator) item(number, p, quantity int, price schemas.Money, at time.T
 // actionID is the idempotence id of a visit's action.
 func (s *Simulator) actionID(visit uint64, step uint16) string { return s.id('v', visit, uint64(step)) }
 
-// webOrderID is the id that the shop's service gives to the order of a checkout.
-func webOrderID(checkout, _ string) string { return "W" + checkout }
+// WebOrderID is the id that the shop's service gives to the order of a checkout: the same one again gives the same.
+func WebOrderID(checkout, visitor string) string {
+	h := sha256.Sum256([]byte("checkout\x00" + visitor + "\x00" + checkout))
+	return "W" + strings.ToLower(base32.HexEncoding.EncodeToString(h[:15]))
+}
 
 // webOrder is what the shop's service makes of a checkout, for a mesh that runs without it.
 func (s *Simulator) webOrder(make bool, v *visit) (m feed.Message, ok bool) {

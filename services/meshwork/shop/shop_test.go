@@ -61,7 +61,7 @@ func digest(t testing.TB, s *shop.Simulator, n int) string {
 func TestSameSeedSameShop(t *testing.T) {
 	const n = 200_000
 	want := digest(t, shop.New(shop.Config{Seed: 7}), n)
-	require.Equal(t, "952979598c744f8a5f636202c7829b477ab57c84da4f6697591760c58a68169f", want)
+	require.Equal(t, "c053a020692376f3badc6edda65925b860695fb67ac0e40f40dd840aeceb86ce", want)
 	require.Equal(t, want, digest(t, shop.New(shop.Config{Seed: 7}), n))
 	require.NotEqual(t, want, digest(t, shop.New(shop.Config{Seed: 8}), n))
 }
@@ -174,7 +174,7 @@ func TestBooksAgree(t *testing.T) {
 					require.Equal(t, m.At, a.Timestamp)
 					follow(t, a, &got, carts, registered, products)
 					if a.Kind == shopc.ActionKindCheckout {
-						checkouts["W"+a.Identity.IdempotenceID] = true
+						checkouts[shop.WebOrderID(a.Identity.IdempotenceID, a.VisitorID)] = true
 					}
 				}
 			})
@@ -211,7 +211,7 @@ func follow(t *testing.T, a *shopc.ShopAction, got *shop.Tally, carts map[string
 	switch {
 	case a.Kind == shopc.ActionKindPage && a.Page.Valid:
 		got.Pages++
-	case a.Kind == shopc.ActionKindSearch && a.Search.Value.Term != " ":
+	case a.Kind == shopc.ActionKindSearch:
 		got.Searches++
 	case a.Kind == shopc.ActionKindAdd && a.Item.Value.Quantity > 0:
 		got.Adds++
