@@ -63,14 +63,24 @@ func cleanURL(s string) string {
 	}
 	path = cleanPath(path)
 	query = cleanQuery(query)
-	n := len(scheme) + len(host) + len(path)
+	if same(s, scheme, host, path, query) {
+		return s // as it was: nothing to build
+	}
 	if query == "" {
-		if n == len(s) && s[:len(scheme)] == scheme && s[len(scheme):len(scheme)+len(host)] == host && strings.HasSuffix(s, path) {
-			return s // as it was: nothing to build
-		}
 		return scheme + host + path
 	}
 	return scheme + host + path + "?" + query
+}
+
+// same says whether an address is made of these parts already.
+func same(s, scheme, host, path, query string) bool {
+	for _, part := range [...]string{scheme, host, path} {
+		if !strings.HasPrefix(s, part) {
+			return false
+		}
+		s = s[len(part):]
+	}
+	return s == "" && query == "" || len(s) > 1 && s[0] == '?' && s[1:] == query
 }
 
 // cleanPath takes parameters such as ;jsessionid=… off the segments of a path.
@@ -78,11 +88,8 @@ func cleanPath(p string) string {
 	if p == "" {
 		return "/"
 	}
-	if strings.HasPrefix(p, "//") {
-		p = "/" + strings.TrimLeft(p, "/") // would read as a host
-	}
 	if strings.IndexByte(p, ';') < 0 {
-		return p
+		return oneSlash(p)
 	}
 	var b strings.Builder
 	for len(p) > 0 {
@@ -99,7 +106,15 @@ func cleanPath(p string) string {
 			p = p[i:]
 		}
 	}
-	return b.String()
+	return oneSlash(b.String())
+}
+
+// oneSlash keeps what begins with several slashes from reading as a host.
+func oneSlash(p string) string {
+	if strings.HasPrefix(p, "//") {
+		return "/" + strings.TrimLeft(p, "/")
+	}
+	return p
 }
 
 // cleanQuery leaves out what is unwanted, and keeps the order of the rest.
