@@ -133,7 +133,7 @@ var CustomerRankingState = &schemas.Topic[string, CustomerRanking]{
 	},
 }
 
-const customerRankingStateSchema = `{"type":"record","name":"CustomerRanking","namespace":"dev.meshwork.customer","doc":"What one account bought; under the empty key, how customers were ranked last.","fields":[{"name":"customerId","type":"string","doc":"The account; empty for the ranking as a whole. Record key."},{"name":"canonicalId","type":"string","doc":"The customer it belongs to; empty where nothing is known but its purchases."},{"name":"roleDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The trading day on which canonicalId was last set."},{"name":"frequency","type":"int","doc":"Number of purchases before the days below."},{"name":"monetary","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Value of those purchases in the reporting currency (GBP)."},{"name":"lastDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The trading day of the last of them."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"DayOfPurchases","doc":"What a customer bought on one day.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The trading day on which the orders completed."},{"name":"orders","type":"int","doc":"Number of purchases."},{"name":"spent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value in the reporting currency (GBP)."},{"name":"lastDay","type":{"type":"int","logicalType":"date"},"doc":"The latest trading day one of them was ordered on."}]}},"doc":"The latest days with purchases, oldest first; they may not have been ranked yet."},{"name":"rankedDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning customers were ranked last."},{"name":"customers","type":"int","doc":"Of the ranking as a whole: the number of customers that were ranked."},{"name":"recencyCuts","type":{"type":"array","items":{"type":"record","name":"RankCut","doc":"The first customer of a quintile, in one of the rankings.","fields":[{"name":"value","type":"long","doc":"What is ranked: the day of the last purchase, the number of purchases or their value in thousandths of the currency."},{"name":"customerId","type":"string","doc":"Who decides between equals."}]}},"doc":"Of the ranking as a whole: the first customers of quintiles 2 to 5 by last purchase."},{"name":"frequencyCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by number of purchases."},{"name":"monetaryCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by value of purchases."}]}`
+const customerRankingStateSchema = `{"type":"record","name":"CustomerRanking","namespace":"dev.meshwork.customer","doc":"What one account bought; under the key ~, how customers were ranked last.","fields":[{"name":"customerId","type":"string","doc":"The account; ~ for the ranking as a whole. Record key."},{"name":"canonicalId","type":"string","doc":"The customer it belongs to; empty where that is itself."},{"name":"gone","type":"boolean","doc":"Whether the account was deleted."},{"name":"frequency","type":"int","doc":"Number of purchases before the days below."},{"name":"monetary","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Value of those purchases in the reporting currency (GBP)."},{"name":"lastDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The trading day of the last of them."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"DayOfPurchases","doc":"What a customer bought on one day.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The trading day on which the orders completed."},{"name":"orders","type":"int","doc":"Number of purchases."},{"name":"spent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value in the reporting currency (GBP)."},{"name":"lastDay","type":{"type":"int","logicalType":"date"},"doc":"The latest trading day one of them was ordered on."}]}},"doc":"The latest days with purchases, oldest first; they may not have been ranked yet."},{"name":"rankedDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning customers were ranked last."},{"name":"dueDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning they are ranked next."},{"name":"newestDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the latest day with purchases."},{"name":"late","type":"boolean","doc":"Of the ranking as a whole: whether something happened that concerns days already ranked."},{"name":"customers","type":"int","doc":"Of the ranking as a whole: the number of customers that were ranked."},{"name":"recencyCuts","type":{"type":"array","items":{"type":"record","name":"RankCut","doc":"The first customer of a quintile, in one of the rankings.","fields":[{"name":"value","type":"long","doc":"What is ranked: the day of the last purchase, the number of purchases or their value in thousandths of the currency."},{"name":"customerId","type":"string","doc":"Who decides between equals."}]}},"doc":"Of the ranking as a whole: the first customers of quintiles 2 to 5 by last purchase."},{"name":"frequencyCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by number of purchases."},{"name":"monetaryCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by value of purchases."}]}`
 
 // CustomerRecordState: What the customer domain knows of each account.
 var CustomerRecordState = &schemas.Topic[string, CustomerRecord]{
@@ -376,7 +376,7 @@ var PurchaseEvent = &schemas.Topic[string, Purchase]{
 	},
 }
 
-const purchaseEventSchema = `{"type":"record","name":"Purchase","namespace":"dev.meshwork.customer","doc":"What the ranking of customers needs to know: a purchase, who an account is, or that a day had purchases.","fields":[{"name":"customerId","type":"string","doc":"The account; empty for what concerns the ranking as a whole. Record key."},{"name":"orderId","type":["null","string"],"default":null,"doc":"The order, for a purchase."},{"name":"orderedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it was ordered (UTC, milliseconds), for a purchase."},{"name":"spent","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Value of its clean lines in the reporting currency (GBP), for a purchase."},{"name":"canonicalId","type":["null","string"],"default":null,"doc":"The customer the account belongs to; empty when the account is deleted. Only for news of the account."}]}`
+const purchaseEventSchema = `{"type":"record","name":"Purchase","namespace":"dev.meshwork.customer","doc":"What the ranking of customers needs to know: a purchase, who an account is, or that a day had purchases.","fields":[{"name":"customerId","type":"string","doc":"The account; ~ for what concerns the ranking as a whole. Record key."},{"name":"orderId","type":["null","string"],"default":null,"doc":"The order, for a purchase."},{"name":"orderedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"When it was ordered (UTC, milliseconds), for a purchase."},{"name":"spent","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":3}],"default":null,"doc":"Value of its clean lines in the reporting currency (GBP), for a purchase."},{"name":"canonicalId","type":["null","string"],"default":null,"doc":"The customer the account belongs to; empty when the account is deleted. Only for news of the account."}]}`
 
 // AddressChanged: An address of a known customer really changed: cleansed, it reads differently.
 type AddressChanged struct {
@@ -1074,14 +1074,14 @@ func (v *CustomerRanked) readAvro(r *wire.Reader) {
 	v.AsOf = time.UnixMilli(r.Long()).UTC()
 }
 
-// CustomerRanking: What one account bought; under the empty key, how customers were ranked last.
+// CustomerRanking: What one account bought; under the key ~, how customers were ranked last.
 type CustomerRanking struct {
-	// The account; empty for the ranking as a whole. Record key.
+	// The account; ~ for the ranking as a whole. Record key.
 	CustomerID string `json:"customerId"`
-	// The customer it belongs to; empty where nothing is known but its purchases.
+	// The customer it belongs to; empty where that is itself.
 	CanonicalID string `json:"canonicalId"`
-	// The trading day on which canonicalId was last set.
-	RoleDay schemas.Opt[schemas.Date] `json:"roleDay,omitzero"`
+	// Whether the account was deleted.
+	Gone bool `json:"gone"`
 	// Number of purchases before the days below.
 	Frequency int32 `json:"frequency"`
 	// Value of those purchases in the reporting currency (GBP).
@@ -1092,6 +1092,12 @@ type CustomerRanking struct {
 	Days []DayOfPurchases `json:"days"`
 	// Of the ranking as a whole: the day at whose beginning customers were ranked last.
 	RankedDay schemas.Opt[schemas.Date] `json:"rankedDay,omitzero"`
+	// Of the ranking as a whole: the day at whose beginning they are ranked next.
+	DueDay schemas.Opt[schemas.Date] `json:"dueDay,omitzero"`
+	// Of the ranking as a whole: the latest day with purchases.
+	NewestDay schemas.Opt[schemas.Date] `json:"newestDay,omitzero"`
+	// Of the ranking as a whole: whether something happened that concerns days already ranked.
+	Late bool `json:"late"`
 	// Of the ranking as a whole: the number of customers that were ranked.
 	Customers int32 `json:"customers"`
 	// Of the ranking as a whole: the first customers of quintiles 2 to 5 by last purchase.
@@ -1106,12 +1112,7 @@ type CustomerRanking struct {
 func (v *CustomerRanking) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendString(dst, v.CustomerID)
 	dst = wire.AppendString(dst, v.CanonicalID)
-	if v.RoleDay.Valid {
-		dst = append(dst, 2)
-		dst = wire.AppendLong(dst, int64(v.RoleDay.Value))
-	} else {
-		dst = append(dst, 0)
-	}
+	dst = wire.AppendBool(dst, v.Gone)
 	dst = wire.AppendLong(dst, int64(v.Frequency))
 	dst = wire.AppendDecimal(dst, int64(v.Monetary))
 	if v.LastDay.Valid {
@@ -1133,6 +1134,19 @@ func (v *CustomerRanking) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	if v.DueDay.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.DueDay.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.NewestDay.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.NewestDay.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendBool(dst, v.Late)
 	dst = wire.AppendLong(dst, int64(v.Customers))
 	if len(v.RecencyCuts) > 0 {
 		dst = wire.AppendLong(dst, int64(len(v.RecencyCuts)))
@@ -1168,11 +1182,7 @@ func (v *CustomerRanking) DecodeAvro(src []byte) error {
 func (v *CustomerRanking) readAvro(r *wire.Reader) {
 	v.CustomerID = r.String()
 	v.CanonicalID = r.String()
-	v.RoleDay = schemas.Opt[schemas.Date]{}
-	if r.Present() {
-		v.RoleDay.Valid = true
-		v.RoleDay.Value = schemas.Date(r.Int())
-	}
+	v.Gone = r.Bool()
 	v.Frequency = r.Int()
 	v.Monetary = schemas.Money(r.Decimal())
 	v.LastDay = schemas.Opt[schemas.Date]{}
@@ -1193,6 +1203,17 @@ func (v *CustomerRanking) readAvro(r *wire.Reader) {
 		v.RankedDay.Valid = true
 		v.RankedDay.Value = schemas.Date(r.Int())
 	}
+	v.DueDay = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.DueDay.Valid = true
+		v.DueDay.Value = schemas.Date(r.Int())
+	}
+	v.NewestDay = schemas.Opt[schemas.Date]{}
+	if r.Present() {
+		v.NewestDay.Valid = true
+		v.NewestDay.Value = schemas.Date(r.Int())
+	}
+	v.Late = r.Bool()
 	v.Customers = r.Int()
 	v.RecencyCuts = nil
 	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
@@ -2072,7 +2093,7 @@ func (v *Account) readAvro(r *wire.Reader) {
 
 // Purchase: What the ranking of customers needs to know: a purchase, who an account is, or that a day had purchases.
 type Purchase struct {
-	// The account; empty for what concerns the ranking as a whole. Record key.
+	// The account; ~ for what concerns the ranking as a whole. Record key.
 	CustomerID string `json:"customerId"`
 	// The order, for a purchase.
 	OrderID schemas.Opt[string] `json:"orderId,omitzero"`
