@@ -69,16 +69,7 @@ func Rules() []Rule {
 
 // Lint applies every rule and returns what breaks them, ordered by file, path and rule.
 func Lint(m *Mesh) []Finding {
-	l := &linter{m: m, byID: make(map[string]*Contract), byTopic: make(map[string]*Contract), topics: make(map[*Contract]*Topic)}
-	for _, c := range m.Contracts {
-		if _, ok := l.byID[c.ID]; !ok {
-			l.byID[c.ID] = c
-		}
-		if t, err := c.Topic(); err == nil {
-			l.topics[c] = &t
-			l.byTopic[t.Name] = c
-		}
-	}
+	l := newLinter(m)
 	l.form()
 	l.models()
 	l.canvases()
@@ -111,6 +102,20 @@ type linter struct {
 	byTopic map[string]*Contract
 	topics  map[*Contract]*Topic // only those that can be read
 	found   []Finding
+}
+
+func newLinter(m *Mesh) *linter {
+	l := &linter{m: m, byID: make(map[string]*Contract), byTopic: make(map[string]*Contract), topics: make(map[*Contract]*Topic)}
+	for _, c := range m.Contracts {
+		if _, ok := l.byID[c.ID]; !ok {
+			l.byID[c.ID] = c
+		}
+		if t, err := c.Topic(); err == nil {
+			l.topics[c] = &t
+			l.byTopic[t.Name] = c
+		}
+	}
+	return l
 }
 
 // add notes a finding. hint says what to do.

@@ -34,6 +34,9 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("service %s: %w", s.Name, err)
 		}
+		if len(products) == 0 {
+			continue
+		}
 		r, err := stream.NewRunner(stream.Config{
 			Kafka: p.Kafka, Registry: stream.FromRegistry(p.Registry), Service: s.Name,
 			StateDir: filepath.Join(p.Config.StateDir, s.Name), InstanceID: p.Config.InstanceID,
@@ -95,6 +98,24 @@ func (p *Platform) Status() []stream.ProductStatus {
 	var all []stream.ProductStatus
 	for _, r := range p.engine.runners {
 		all = append(all, r.Status()...)
+	}
+	return all
+}
+
+// ServiceStatus is how the products of one service are doing in this process.
+type ServiceStatus struct {
+	Service  string                 `json:"service"`
+	Products []stream.ProductStatus `json:"products"`
+}
+
+// Services is Status by service.
+func (p *Platform) Services() []ServiceStatus {
+	if p.engine == nil {
+		return nil
+	}
+	all := make([]ServiceStatus, 0, len(p.engine.runners))
+	for _, r := range p.engine.runners {
+		all = append(all, ServiceStatus{r.service, r.Status()})
 	}
 	return all
 }

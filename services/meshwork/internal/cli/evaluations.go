@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"meshwork.dev/pkg/report"
+	churn "meshwork.dev/services/churn/evaluate"
 )
 
 // evaluation is one entry of meshwork evaluate.
@@ -23,5 +24,15 @@ type input struct {
 
 // evaluations are all there are, in the order in which they are printed. Each lives beside the model that it measures.
 func evaluations() []evaluation {
-	return nil
+	cdnow := input{"cdnow", "cdnow/CDNOW_sample.txt"}
+	retail := input{"online-retail", "online_retail/online_retail.csv.gz"}
+	return []evaluation{
+		{"clv", []input{cdnow}, one(churn.CDNOW)},
+		{"churn", []input{retail}, one(churn.OnlineRetail)},
+	}
+}
+
+// one makes a run of an evaluation that reads one file.
+func one(fn func(context.Context, io.Reader, report.Progress) ([]report.Table, error)) func(context.Context, []io.Reader, report.Progress) ([]report.Table, error) {
+	return func(ctx context.Context, in []io.Reader, p report.Progress) ([]report.Table, error) { return fn(ctx, in[0], p) }
 }

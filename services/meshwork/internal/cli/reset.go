@@ -16,10 +16,11 @@ import (
 type resetCmd struct {
 	kafkaFlags
 	output
-	Product   string `arg:"" help:"Data product."`
-	To        string `default:"earliest" help:"earliest, latest, a time (RFC 3339), a duration back from now, or offset:N."`
-	KeepState bool   `help:"Move the offsets only; right only when the reactions may see records twice."`
-	Yes       bool   `help:"Do it; without it the command only says what it would do."`
+	Product    string `arg:"" help:"Data product."`
+	To         string `default:"earliest" help:"earliest, latest, a time (RFC 3339), a duration back from now, or offset:N."`
+	KeepState  bool   `help:"Move the offsets only; right only when the reactions may see records twice."`
+	Downstream bool   `help:"Also reset the products that react to its events, and theirs: they would count again what is published again."`
+	Yes        bool   `help:"Do it; without it the command only says what it would do."`
 }
 
 // Help is the long help of the command.
@@ -29,7 +30,9 @@ func (resetCmd) Help() string {
      come back; local state empties itself at the next start by reading those tombstones.
   2. sets the group's offsets on every input.
 The product computes everything again from there at its next start. Events that it emits are published again, under the
-same ids. Running the command again after an interruption completes it.`
+same ids. With --downstream the products that react to them are emptied too and wait for the new ones, and the old ones are
+deleted, so that nobody who reads from the beginning meets both. Running the command again after an interruption
+completes it.`
 }
 
 // resetPlan is what a reset does.
@@ -65,28 +68,81 @@ func (c *resetCmd) Run(ctx context.Context, a *app) error {
 		return &notFound{"no service materialises a data product called " + c.Product + "; meshwork describe shows all"}
 	}
 	product := found[0].Products[0]
+	below := downstream(all, product)
+	if c.Downstream && (c.To != "earliest" || c.KeepState) {
+		return usagef("--downstream computes everything again: it goes with --to earliest, and not with --keep-state")
+	}
 	cl, err := a.connect(ctx, c.kafkaFlags)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	if err := refuseActive(ctx, cl, product.Group); err != nil {
-		return err
+	products, again := []service.Product{product}, map[string]bool{}
+	if c.Downstream {
+		products = append(products, below...)
+		for _, p := range products {
+			for _, out := range p.Outputs {
+				again[out.Topic] = again[out.Topic] || out.Role == "event"
+			}
+		}
 	}
-	plan, err := c.plan(ctx, cl, product)
-	if err != nil {
-		return err
-	}
-	if c.Yes {
-		if err := plan.carryOut(ctx, cl); err != nil {
+	plans := make([]*resetPlan, len(products))
+	for i, p := range products {
+		if err := refuseActive(ctx, cl, p.Group); err != nil {
+			return err
+		}
+		if plans[i], err = c.plan(ctx, cl, p, again); err != nil {
 			return err
 		}
 	}
-	if c.json() {
-		return a.printJSON(plan)
+	for _, plan := range plans {
+		if c.Yes {
+			if err := plan.carryOut(ctx, cl, c.Downstream); err != nil {
+				return err
+			}
+		}
+		if !c.json() {
+			plan.print(a)
+		} else if err := a.printJSON(plan); err != nil {
+			return err
+		}
 	}
-	plan.print(a)
+	if !c.Yes {
+		fmt.Fprintln(a.err, "nothing was changed; do it with --yes")
+	}
+	if !c.Downstream && !c.KeepState && len(below) > 0 {
+		fmt.Fprintf(a.err, "%s react to its events and would count again what is published again: reset them with it, --downstream\n", productNames(below))
+	}
 	return nil
+}
+
+// downstream lists the products that react to the events of a product, to theirs, and so on.
+func downstream(all service.Description, first service.Product) []service.Product {
+	var below []service.Product
+	seen := map[string]bool{first.Name: true}
+	for todo := []service.Product{first}; len(todo) > 0; todo = todo[1:] {
+		events := map[string]bool{}
+		for _, out := range todo[0].Outputs {
+			events[out.Topic] = out.Role == "event"
+		}
+		for _, s := range all {
+			for _, p := range s.Products {
+				if !seen[p.Name] && slices.ContainsFunc(p.Inputs, func(in service.Edge) bool { return events[in.Topic] && in.Role != "looks up" }) {
+					seen[p.Name] = true
+					below, todo = append(below, p), append(todo, p)
+				}
+			}
+		}
+	}
+	return below
+}
+
+func productNames(products []service.Product) string {
+	names := make([]string, len(products))
+	for i, p := range products {
+		names[i] = p.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // refuseActive fails while the group has members.
@@ -108,7 +164,8 @@ func refuseActive(ctx context.Context, cl *kafka.Client, group string) error {
 	return nil
 }
 
-func (c *resetCmd) plan(ctx context.Context, cl *kafka.Client, p service.Product) (*resetPlan, error) {
+// plan works out what to do. Of the topics again, which will be published anew, only what comes is read.
+func (c *resetCmd) plan(ctx context.Context, cl *kafka.Client, p service.Product, again map[string]bool) (*resetPlan, error) {
 	plan := &resetPlan{Product: p.Name, Group: p.Group, offsets: map[kafka.TopicPartition]int64{}}
 	for _, in := range p.Inputs {
 		if in.Role == "looks up" {
@@ -125,7 +182,7 @@ func (c *resetCmd) plan(ctx context.Context, cl *kafka.Client, p service.Product
 		// What the product re-keys for itself is made again from its inputs, so
 		// the old records are skipped, not read twice.
 		for tp, s := range ranges {
-			if in.Role == "re-keyed" && !c.KeepState {
+			if (in.Role == "re-keyed" || again[in.Topic]) && !c.KeepState {
 				s.from = s.end
 			}
 			plan.offsets[tp] = s.from
@@ -211,7 +268,7 @@ func liveKeys(ctx context.Context, cl *kafka.Client, topic string) (resetEmptied
 
 // carryOut empties the product, then moves the offsets: interrupted between the
 // two, the command is run again, and until then nothing is counted twice.
-func (p *resetPlan) carryOut(ctx context.Context, cl *kafka.Client) error {
+func (p *resetPlan) carryOut(ctx context.Context, cl *kafka.Client, deleteRepeated bool) error {
 	s := newResender(cl)
 	defer s.close(ctx)
 	for _, e := range p.Emptied {
@@ -228,6 +285,25 @@ func (p *resetPlan) carryOut(ctx context.Context, cl *kafka.Client) error {
 	}
 	if err := cl.CommitOffsets(ctx, p.Group, p.offsets); err != nil {
 		return fmt.Errorf("setting the offsets of %s: %w", p.Group, err)
+	}
+	if deleteRepeated {
+		before := map[kafka.TopicPartition]int64{}
+		for _, topic := range p.Repeated {
+			ranges, err := spans(ctx, cl, topic, kafka.Earliest, &kafka.Latest)
+			if err != nil {
+				return err
+			}
+			for tp, s := range ranges {
+				if s.end > s.from {
+					// The last offset is the marker of a transaction. It stays, because the embedded broker forgets
+					// the end of a partition that is empty.
+					before[tp] = s.end - 1
+				}
+			}
+		}
+		if _, err := cl.DeleteRecords(ctx, before); err != nil {
+			return fmt.Errorf("deleting the old events of %s: %w", p.Product, err)
+		}
 	}
 	p.Done = true
 	return nil
@@ -247,8 +323,5 @@ func (p *resetPlan) print(a *app) {
 	}
 	for _, t := range p.Repeated {
 		fmt.Fprintf(a.out, "  %-52s %spublished again, under the same ids\n", t, word)
-	}
-	if !p.Done {
-		fmt.Fprintln(a.err, "nothing was changed; do it with --yes")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"meshwork.dev/pkg/broker"
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/service"
 	"meshwork.dev/schemas"
@@ -33,6 +35,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
+			e.Values[brokerKey{}] = new(*broker.Broker)
 			for _, name := range []string{"KAFKA", "REGISTRY", "HTTP"} {
 				addr, err := freeAddress()
 				if err != nil {
@@ -52,7 +55,7 @@ func TestScripts(t *testing.T) {
 			_, err := os.Stat(onlineRetail)
 			return err == nil, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "status": status, "produce": produce, "sales": sales},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "status": status, "produce": produce, "sales": sales, "samerows": sameRows, "broker": embedded},
 	})
 }
 
@@ -151,5 +154,67 @@ func sales(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got := []string{strconv.Itoa(lines), net.String()}; got[0] != args[0] || got[1] != args[1] {
 		ts.Fatalf("%d keys: lines and net are %v, want %v", len(rows), got, args)
+	}
+}
+
+// sameRows folds records that were printed with -o json, and checks that two files end in the same rows, but for
+// members of these names: samerows A B NAME.... What is looked up elsewhere depends on the moment.
+func sameRows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: samerows A B NAME...")
+	}
+	fold := func(name string) map[string]any {
+		rows := map[string]any{}
+		for dec := json.NewDecoder(strings.NewReader(ts.ReadFile(name))); dec.More(); {
+			var rec struct {
+				Key   string
+				Value any
+			}
+			ts.Check(dec.Decode(&rec))
+			if rows[rec.Key] = without(rec.Value, args[2:]); rec.Value == nil {
+				delete(rows, rec.Key)
+			}
+		}
+		return rows
+	}
+	a, b := fold(args[0]), fold(args[1])
+	if len(a) == 0 || !reflect.DeepEqual(a, b) {
+		ts.Fatalf("the rows differ:\n%v\n%v", a, b)
+	}
+}
+
+// without is a decoded document without the members of these names.
+func without(v any, names []string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, n := range names {
+			delete(v, n)
+		}
+		for k := range v {
+			v[k] = without(v[k], names)
+		}
+	case []any:
+		for i := range v {
+			v[i] = without(v[i], names)
+		}
+	}
+	return v
+}
+
+// brokerKey is where a script's environment keeps the broker that it started.
+type brokerKey struct{}
+
+// embedded runs a broker on a folder, with no service beside it: broker DIR HOST:PORT, until broker stop.
+func embedded(ts *testscript.TestScript, neg bool, args []string) {
+	slot, _ := ts.Value(brokerKey{}).(**broker.Broker)
+	switch {
+	case neg || len(args) == 0 || len(args) > 2:
+		ts.Fatalf("usage: broker DIR HOST:PORT, or broker stop")
+	case len(args) == 1:
+		ts.Check((*slot).Close())
+	default:
+		b, err := broker.Start(context.Background(), broker.Config{Dir: ts.MkAbs(args[0]), Listen: args[1]})
+		ts.Check(err)
+		*slot = b
 	}
 }

@@ -6,26 +6,30 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"meshwork.dev/pkg/service"
 	"meshwork.dev/services/meshwork/feed"
+	"meshwork.dev/services/meshwork/feed/faults"
 	"meshwork.dev/services/meshwork/internal/replay"
 	"meshwork.dev/services/meshwork/shop"
 )
 
 // simFlags choose what the simulated shop does.
 type simFlags struct {
-	Rate      string `placeholder:"N|max" help:"Shop: messages per second. Default: 20; as fast as the mesh takes them with --start or --days."`
-	Count     int64  `default:"0" help:"Shop: messages to make; 0: without end."`
-	Seed      uint64 `default:"1" help:"Shop: the same seed, the same shop."`
-	Customers int    `default:"2000" help:"Shop: customers that register in its first year."`
-	Products  int    `default:"300" help:"Shop: size of the catalogue at the start."`
-	Start     string `placeholder:"TIME" help:"Shop: live in a time of its own from then on (a date, or RFC 3339), instead of by the clock."`
-	Days      int    `help:"Shop: stop after so many days of its own time; without --start they begin on 2026-01-05."`
+	Rate      string   `placeholder:"N|max" help:"Shop: messages per second. Default: 20; as fast as the mesh takes them with --start or --days."`
+	Count     int64    `default:"0" help:"Shop: messages to make; 0: without end."`
+	Seed      uint64   `default:"1" help:"Shop: the same seed, the same shop."`
+	Customers int      `default:"2000" help:"Shop: customers that register in its first year."`
+	Products  int      `default:"300" help:"Shop: size of the catalogue at the start."`
+	Start     string   `placeholder:"TIME" help:"Shop: live in a time of its own from then on (a date, or RFC 3339), instead of by the clock."`
+	Faults    []string `placeholder:"NAME[=N]" help:"Shop: put faults on top, N in ten thousand messages: duplicates (100), out-of-order (200), late (50), poison (5), drift (100: written under a newer version of the contract)."`
+	Days      int      `help:"Shop: stop after so many days of its own time; without --start they begin on 2026-01-05."`
 }
 
 // liveRate is how many messages a second the shop makes when nothing else is said.
@@ -40,6 +44,7 @@ type sim struct {
 	until  time.Time     // zero: without end
 	path   string        // of the position
 	gap    time.Duration // between two messages of a live shop
+	faults faults.Config
 }
 
 // byTheClock says whether the shop lives by the clock on the wall.
@@ -68,6 +73,9 @@ func (f simFlags) sim(emit shop.Parts, speed, path string) (*sim, error) {
 	if f.Days < 0 || f.Count < 0 {
 		return nil, usagef("--days %d --count %d: want 0 or more", f.Days, f.Count)
 	}
+	if s.faults, err = parseFaults(f.Faults, f.Seed); err != nil {
+		return nil, err
+	}
 	s.config = shop.Config{Seed: f.Seed, Customers: f.Customers, Products: f.Products, Count: f.Count, Emit: emit}
 	s.live = f.byTheClock()
 	if s.live {
@@ -85,6 +93,35 @@ func (f simFlags) sim(emit shop.Parts, speed, path string) (*sim, error) {
 		s.until = s.config.Start.AddDate(0, 0, f.Days)
 	}
 	return s, nil
+}
+
+// parseFaults reads names with or without numbers.
+func parseFaults(list []string, seed uint64) (faults.Config, error) {
+	c := faults.Config{Seed: seed}
+	known := map[string]struct {
+		into  *int
+		usual int
+	}{
+		"duplicates": {&c.Duplicates, 100}, "out-of-order": {&c.Reordered, 200}, "late": {&c.Late, 50},
+		"poison": {&c.Poison, 5}, "drift": {&c.Newer, 100},
+	}
+	for _, text := range list {
+		name, number, given := strings.Cut(text, "=")
+		k, ok := known[name]
+		if !ok {
+			return c, usagef("--faults %s: there are %s", text, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+		*k.into = k.usual
+		if !given {
+			continue
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 || n > 10_000 {
+			return c, usagef("--faults %s: want a number from 0 to 10000", text)
+		}
+		*k.into = n
+	}
+	return c, nil
 }
 
 // parseDay reads a date or a time.
@@ -142,6 +179,9 @@ func (s *sim) run(ctx context.Context, sink replay.Sink, c *replay.Counts) error
 	source := feed.Source(simulator)
 	if !s.until.IsZero() {
 		source = &endsAt{simulator, s.until}
+	}
+	if s.faults != (faults.Config{Seed: s.faults.Seed}) {
+		source = faults.New(source, s.faults)
 	}
 	o := replay.Options{Source: source, Sink: sink, Live: s.live, Speed: s.speed}
 	if !s.live {

@@ -44,6 +44,9 @@ that a replay of old data had lifted goes back to the contract's, and the broker
 
 // Run lists topics.
 func (c *topicsCmd) Run(ctx context.Context, a *app) error {
+	if len(c.Names) > 0 && (c.Check || c.Apply) {
+		return usagef("--check and --apply look at the whole mesh; name services with --only")
+	}
 	cl, err := a.connect(ctx, c.kafkaFlags)
 	if err != nil {
 		return err

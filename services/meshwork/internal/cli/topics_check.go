@@ -26,9 +26,6 @@ type checkedRow struct {
 
 // compare compares the running mesh with its descriptors, and with --apply puts right what it can.
 func (c *topicsCmd) compare(ctx context.Context, a *app, cl *kafka.Client) error {
-	if len(c.Names) > 0 {
-		return usagef("--check and --apply look at the whole mesh; name services with --only")
-	}
 	want, err := a.expected(c.Only)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 )
 
 type upCmd struct {
+	output
 	DataDir        string   `name:"data-dir" env:"MESHWORK_DATA_DIR" default:"./data" placeholder:"DIR" help:"Folder of everything this run keeps: broker, state, rejects."`
 	KafkaListen    string   `name:"kafka-listen" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Address of the embedded broker; any Kafka client can connect."`
 	RegistryListen string   `name:"registry-listen" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address of the embedded schema registry."`
@@ -266,13 +267,14 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 		return err
 	}
 	took := time.Since(began)
-	u.block(u.measure(), measured{})
+	last := u.measure(nil)
+	u.show(last)
 	n, what := u.counts.Acked.Load(), "messages"
 	if u.sim == nil {
 		n, what = u.counts.Lines.Load(), "rows"
 	}
 	fmt.Fprintf(u.app.err, "all %d products have caught up with everything sent: %s in all, %.0f %s/s end to end\n",
-		len(u.platform.Status()), took.Round(10*time.Millisecond), float64(n)/took.Seconds(), what)
+		last.products(), took.Round(10*time.Millisecond), float64(n)/took.Seconds(), what)
 	return errDone
 }
 
