@@ -32,7 +32,7 @@ func open(t *testing.T, o glue.Options) (*glue.Glue, *glue.Source) {
 	f, err := retail.Open(orders, retail.Options{MaxRows: o.Rows})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.Close() })
-	return g, g.Wrap(f)
+	return g, g.Wrap(f, glue.Parts)
 }
 
 func each(t *testing.T, s feed.Source, visit func(m feed.Message)) {
@@ -151,7 +151,7 @@ func TestMissingDataSets(t *testing.T) {
 	f, err := retail.Open(orders, retail.Options{MaxRows: 5000})
 	require.NoError(t, err)
 	defer f.Close()
-	s := g.Wrap(f)
+	s := g.Wrap(f, glue.Parts)
 	each(t, s, func(feed.Message) {})
 	require.Zero(t, s.Counts.People+s.Counts.Reviews)
 }

@@ -15,11 +15,13 @@ import (
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/shop"
 	"meshwork.dev/services/meshwork/feed"
+	shops "meshwork.dev/services/meshwork/shop"
 )
 
 // Source is a feed of orders with all that was glued to it, in the order of time.
 type Source struct {
 	g      *Glue
+	parts  shops.Parts
 	from   feed.Source
 	head   feed.Message // the next message of from, once known
 	ready  []feed.Message
@@ -39,9 +41,9 @@ type Counts struct{ Clicks, Reviews, People int }
 
 var _ feed.Source = (*Source)(nil)
 
-// Wrap adds to a feed of orders, which must be that of the file given to Open.
-func (g *Glue) Wrap(from feed.Source) *Source {
-	return &Source{g: g, from: from, written: map[string]string{}, moves: map[string]int{}, ordered: make([]int, len(g.products))}
+// Wrap adds messages of some kinds to a feed of orders, which must be that of the file given to Open.
+func (g *Glue) Wrap(from feed.Source, parts shops.Parts) *Source {
+	return &Source{g: g, parts: parts, from: from, written: map[string]string{}, moves: map[string]int{}, ordered: make([]int, len(g.products))}
 }
 
 // Next returns the next message.
@@ -89,7 +91,7 @@ func (s *Source) Next() (feed.Message, error) {
 
 // clickDue says whether the next click comes first.
 func (s *Source) clickDue() bool {
-	if s.g.clicks == nil || s.clicks == len(s.g.clicks.clicks) {
+	if s.g.clicks == nil || s.parts&shops.Actions == 0 || s.clicks == len(s.g.clicks.clicks) {
 		return false
 	}
 	at := s.g.clicks.clicks[s.clicks].at
@@ -157,7 +159,7 @@ func (s *Source) meet(o *orderproc.CreateOrder) {
 		return
 	}
 	country := o.Country.Or("")
-	if p := s.g.Person(id); p != nil && o.Kind == orderproc.OrderKindSale {
+	if p := s.g.Person(id); p != nil && s.parts&shops.People != 0 && o.Kind == orderproc.OrderKindSale {
 		if was, ok := s.written[id]; !ok || was != country {
 			s.written[strings.Clone(id)] = strings.Clone(country)
 			s.moves[id]++
@@ -165,7 +167,7 @@ func (s *Source) meet(o *orderproc.CreateOrder) {
 			s.Counts.People++
 		}
 	}
-	if o.Kind != orderproc.OrderKindSale {
+	if o.Kind != orderproc.OrderKindSale || s.parts&shops.Interactions == 0 {
 		return
 	}
 	for i := range o.Items {

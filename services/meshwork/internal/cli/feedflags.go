@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"meshwork.dev/services/meshwork/glue"
 	"meshwork.dev/services/meshwork/internal/replay"
 	"meshwork.dev/services/meshwork/retail"
+	"meshwork.dev/services/meshwork/shop"
 )
 
 // parseSpeed reads max (0) or a factor of real time.
@@ -32,6 +34,8 @@ type fileFeed struct {
 	speed   float64
 	rejects *replay.Rejects
 	file    *retail.File
+	glue    *glue.Glue // nil without
+	parts   shop.Parts // the kinds of messages that come of it
 }
 
 // openFile opens the file; lines that cannot be used go to rejects.
@@ -40,7 +44,7 @@ func openFile(path, speed, rejects string, rows int) (*fileFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fileFeed{path: path, speed: v, rejects: replay.NewRejects(rejects)}
+	f := &fileFeed{path: path, speed: v, rejects: replay.NewRejects(rejects), parts: retailParts}
 	if f.file, err = retail.Open(path, retail.Options{Reject: f.rejects.Add, MaxRows: rows}); err != nil {
 		if os.IsNotExist(err) {
 			return nil, &notFound{"replay file: " + err.Error()}
@@ -50,12 +54,30 @@ func openFile(path, speed, rejects string, rows int) (*fileFeed, error) {
 	return f, nil
 }
 
+// stick glues the data sets of a folder to the orders, as far as parts are wanted.
+func (f *fileFeed) stick(dir string, rows int, parts shop.Parts, w io.Writer) (err error) {
+	if dir == "" {
+		return nil
+	}
+	if f.glue, err = glue.Open(dir, f.path, glue.Options{Rows: rows}); err != nil {
+		return fmt.Errorf("--glue %s: %w", dir, err)
+	}
+	f.parts |= glue.Parts & parts
+	for _, name := range f.glue.Missing() {
+		fmt.Fprintf(w, "--glue %s: there is no %s; the replay goes on without it\n", dir, name)
+	}
+	return nil
+}
+
 // run replays the file, with a progress display on w.
 func (f *fileFeed) run(ctx context.Context, s replay.Sink, w io.Writer, c *replay.Counts) (err error) {
 	shown := make(chan struct{})
 	show, stop := context.WithCancel(ctx)
 	var position replay.Position
 	source := position.Track(f.file)
+	if f.glue != nil {
+		source = f.glue.Wrap(source, f.parts)
+	}
 	go func() {
 		defer close(shown)
 		replay.Progress(show, w, c, &position)

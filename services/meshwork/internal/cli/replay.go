@@ -14,6 +14,7 @@ import (
 	"meshwork.dev/pkg/service"
 	"meshwork.dev/services/meshwork/internal/replay"
 	"meshwork.dev/services/meshwork/retail"
+	"meshwork.dev/services/meshwork/shop"
 )
 
 type replayCmd struct {
@@ -24,6 +25,7 @@ type replayCmd struct {
 	Speed   string `default:"max" help:"Files: max, or how many times faster than real time."`
 	Rows    int    `default:"0" help:"Files: only the first rows; 0: all."`
 	Rejects string `placeholder:"FILE" help:"Files: where lines that cannot be used go; default: <file>.rejects.tsv in the current folder."`
+	Glue    string `placeholder:"DIR" help:"Files: add the clicks, reviews and people of the other data sets in this folder."`
 	Keep    bool   `name:"keep-history" default:"true" negatable:"" help:"Files: lift the retention of topics, because brokers delete by the records' own times. meshwork topics --apply restores it."`
 	From    string `default:"earliest" help:"Topics: earliest, a time (RFC 3339), or a duration back from now."`
 	To      string `default:"latest" help:"Topics: latest, a time, or a duration back from now."`
@@ -62,6 +64,9 @@ func (c *replayCmd) file(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer f.file.Close()
+	if err := f.stick(c.Glue, c.Rows, shop.Whole, a.err); err != nil {
+		return err
+	}
 	cl, err := a.connect(ctx, c.kafkaFlags)
 	if err != nil {
 		return err
@@ -76,7 +81,7 @@ func (c *replayCmd) file(ctx context.Context, a *app) (err error) {
 			return fmt.Errorf("keeping history: %w", err)
 		}
 	}
-	s, err := openSink(ctx, cl, rc, "/meshwork/replay", retailParts, true)
+	s, err := openSink(ctx, cl, rc, "/meshwork/replay", f.parts, true)
 	if err != nil {
 		return err
 	}

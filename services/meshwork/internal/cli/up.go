@@ -18,8 +18,10 @@ import (
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/service"
 	"meshwork.dev/pkg/telemetry"
+	"meshwork.dev/services/meshwork/glue"
 	"meshwork.dev/services/meshwork/internal/replay"
 	"meshwork.dev/services/meshwork/retail"
+	"meshwork.dev/services/meshwork/shop"
 )
 
 type upCmd struct {
@@ -39,6 +41,7 @@ type upCmd struct {
 	Speed   string `default:"max" help:"Of a replay, or of a shop with --start or --days: max, or how many times faster than real time."`
 	Rows    int    `default:"0" help:"Replay only the first rows of the file; 0: all."`
 	Rejects string `placeholder:"FILE" help:"Where lines of the file that cannot be used go; default: rejects.tsv in the data folder."`
+	Glue    string `placeholder:"DIR" help:"With --replay: add the clicks, reviews and people of the other data sets in this folder; see docs/online-retail.md."`
 	Exit    bool   `help:"Stop with status 0 when everything sent has been materialised everywhere."`
 
 	simFlags
@@ -235,8 +238,15 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 		return nil
 	}
 	parts := retailParts
-	if u.sim != nil {
+	switch {
+	case u.sim != nil:
 		parts = u.sim.config.Emit
+	case c.Glue != "":
+		wanted, err := emit(u.services)
+		if err != nil {
+			return err
+		}
+		parts |= glue.Parts & wanted
 	}
 	if c.KeepHistory && (u.sim == nil || !u.sim.live) {
 		if err := retail.KeepHistory(ctx, u.platform.Kafka); err != nil {
@@ -255,7 +265,7 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 	if u.sim != nil {
 		err = u.sim.run(ctx, s, &u.counts)
 	} else {
-		err = u.replay(ctx, s, began)
+		err = u.replay(ctx, s, parts, began)
 	}
 	if err != nil {
 		return err
@@ -278,8 +288,8 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 	return errDone
 }
 
-// replay sends a file.
-func (u *up) replay(ctx context.Context, s *sink, began time.Time) error {
+// replay sends a file, and what is glued to it of these kinds.
+func (u *up) replay(ctx context.Context, s *sink, parts shop.Parts, began time.Time) error {
 	c := u.cmd
 	rejects := c.Rejects
 	if rejects == "" {
@@ -290,6 +300,9 @@ func (u *up) replay(ctx context.Context, s *sink, began time.Time) error {
 		return err
 	}
 	defer file.file.Close()
+	if err := file.stick(c.Glue, c.Rows, parts, u.app.err); err != nil {
+		return err
+	}
 	if err := file.run(ctx, s, u.app.err, &u.counts); err != nil {
 		return err
 	}
