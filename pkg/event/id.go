@@ -61,15 +61,7 @@ const idLen = 36
 // AppendTo appends the canonical text of id, 36 characters.
 func (id ID) AppendTo(dst []byte) []byte {
 	var b [idLen]byte
-	hex.Encode(b[0:8], id[0:4])
-	b[8] = '-'
-	hex.Encode(b[9:13], id[4:6])
-	b[13] = '-'
-	hex.Encode(b[14:18], id[6:8])
-	b[18] = '-'
-	hex.Encode(b[19:23], id[8:10])
-	b[23] = '-'
-	hex.Encode(b[24:36], id[10:16])
+	id.put(&b)
 	return append(dst, b[:]...)
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync/atomic"
 )
@@ -87,7 +88,18 @@ func (m *memory) Get(key []byte) ([]byte, bool) {
 	if m.closed {
 		return nil, false
 	}
-	slot := m.index.find(key, m.index.hash(key))
+	return m.GetHashed(key, m.index.hash(key))
+}
+
+// Seed is that of GetHashed.
+func (m *memory) Seed() maphash.Seed { return m.index.seed }
+
+// GetHashed is Get for a key whose maphash.Bytes with Seed is known.
+func (m *memory) GetHashed(key []byte, hash uint64) ([]byte, bool) {
+	if m.closed {
+		return nil, false
+	}
+	slot := m.index.find(key, hash)
 	if slot == nil {
 		return nil, false
 	}

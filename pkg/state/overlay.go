@@ -19,6 +19,7 @@ import (
 // long before.
 type Overlay struct {
 	seed  maphash.Seed
+	given bool     // the seed is the caller's
 	slots []uint32 // 1-based index into items; 0 is free; a power of two long
 	items []item   // in the order in which keys were first written
 	data  []byte   // keys and values
@@ -41,6 +42,11 @@ const (
 	minOverlaySlots = 64
 )
 
+// NewOverlay makes an overlay whose keys are hashed with a seed that others,
+// such as a store, use too: what is known as maphash.Bytes of the key and that
+// seed may then be given to GetHashed, PutHashed and DeleteHashed.
+func NewOverlay(seed maphash.Seed) *Overlay { return &Overlay{seed: seed, given: true} }
+
 // Get returns what was written to key. ok is false if nothing was: ask the
 // store. deleted is true, and the value nil, if the key was deleted. The value
 // is read only and valid until the next Put, Delete or Reset.
@@ -48,7 +54,15 @@ func (o *Overlay) Get(key []byte) (value []byte, deleted, ok bool) {
 	if len(o.items) == 0 {
 		return nil, false, false
 	}
-	it := o.find(key, uint32(maphash.Bytes(o.seed, key)))
+	return o.GetHashed(key, maphash.Bytes(o.seed, key))
+}
+
+// GetHashed is Get for a key whose hash is known; see NewOverlay.
+func (o *Overlay) GetHashed(key []byte, hash uint64) (value []byte, deleted, ok bool) {
+	if len(o.items) == 0 {
+		return nil, false, false
+	}
+	it := o.find(key, uint32(hash))
 	if it == nil {
 		return nil, false, false
 	}
@@ -60,12 +74,23 @@ func (o *Overlay) Get(key []byte) (value []byte, deleted, ok bool) {
 }
 
 // Put sets key to value. Both are copied.
-func (o *Overlay) Put(key, value []byte) {
+func (o *Overlay) Put(key, value []byte) { o.PutHashed(key, value, o.hash(key)) }
+
+// hash is that of key; the first one fixes the seed.
+func (o *Overlay) hash(key []byte) uint64 {
+	if len(o.slots) == 0 {
+		o.grow()
+	}
+	return maphash.Bytes(o.seed, key)
+}
+
+// PutHashed is Put for a key whose hash is known; see NewOverlay.
+func (o *Overlay) PutHashed(key, value []byte, hash uint64) {
 	if uint64(len(o.data)+len(key))+2*uint64(len(value)) > math.MaxUint32 {
 		o.over = true
 		return
 	}
-	it := o.upsert(key)
+	it := o.upsert(key, uint32(hash))
 	n := uint32(len(value))
 	if it.valueLen != deletedLen {
 		o.bytes -= int(it.valueLen)
@@ -86,12 +111,15 @@ func (o *Overlay) Put(key, value []byte) {
 }
 
 // Delete marks key as deleted; the key is copied.
-func (o *Overlay) Delete(key []byte) {
+func (o *Overlay) Delete(key []byte) { o.DeleteHashed(key, o.hash(key)) }
+
+// DeleteHashed is Delete for a key whose hash is known; see NewOverlay.
+func (o *Overlay) DeleteHashed(key []byte, hash uint64) {
 	if uint64(len(o.data)+len(key)) > math.MaxUint32 {
 		o.over = true
 		return
 	}
-	it := o.upsert(key)
+	it := o.upsert(key, uint32(hash))
 	if it.valueLen != deletedLen {
 		o.bytes -= int(it.valueLen)
 	}
@@ -181,11 +209,10 @@ func (o *Overlay) find(key []byte, hash uint32) *item {
 
 // upsert returns the item of key, adding one that is marked deleted and has no
 // room if there is none.
-func (o *Overlay) upsert(key []byte) *item {
+func (o *Overlay) upsert(key []byte, hash uint32) *item {
 	if len(o.items)*4 >= len(o.slots)*3 {
 		o.grow()
 	}
-	hash := uint32(maphash.Bytes(o.seed, key))
 	mask := uint32(len(o.slots) - 1)
 	s := hash & mask
 	for ; o.slots[s] != 0; s = (s + 1) & mask {
@@ -204,7 +231,7 @@ func (o *Overlay) upsert(key []byte) *item {
 
 func (o *Overlay) grow() {
 	n := max(2*len(o.slots), minOverlaySlots)
-	if len(o.slots) == 0 {
+	if len(o.slots) == 0 && !o.given {
 		o.seed = maphash.MakeSeed()
 	}
 	o.slots = make([]uint32, n)

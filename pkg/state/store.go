@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"hash/maphash"
 	"time"
 )
 
@@ -59,6 +60,15 @@ type Store interface {
 	// Close releases the store. What has been applied survives a restart. The
 	// slices the store returned must no longer be used.
 	Close() error
+}
+
+// Hashed is a Store that finds keys by a hash which the caller may know: it is
+// maphash.Bytes of the key with the store's seed, which never changes. With
+// overlays of the same seed a key is hashed once for all of them.
+type Hashed interface {
+	Store
+	Seed() maphash.Seed
+	GetHashed(key []byte, hash uint64) (value []byte, ok bool)
 }
 
 // Stats are measurements of one store.

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -46,12 +45,10 @@ type rowDecoder[V any] struct {
 	v   V
 }
 
-var headerFramed = []byte(avro.ValueHeader)
-
-// decode reads a record's value, framed in whichever way.
-func decode[E any](dec *avro.Decoder[E], e *E, r *kafka.Record) error {
+// decode reads the value of the record at hand, framed in whichever way.
+func decode[E any](t *Task, dec *avro.Decoder[E], e *E, r *kafka.Record) error {
 	var err error
-	if raw, n := r.RawHeaders(); n > 0 && bytes.Contains(raw, headerFramed) {
+	if t.org.framed {
 		err = dec.DecodeRecord(context.Background(), e, r.Value, r)
 	} else {
 		err = dec.Decode(e, r.Value)

@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"meshwork.dev/pkg/avro"
@@ -19,7 +20,8 @@ type exec[K, V any] struct {
 	c     Ctx[K, V]
 	zero  []byte // the framed zero value: what an untouched new row looks like
 
-	live                  bool // a reaction to the row under skey is running
+	hash                  uint64 // of skey
+	live                  bool   // a reaction to the row under skey is running
 	kbuf, skey, okey, enc []byte
 	spans                 []span
 }
@@ -101,7 +103,8 @@ func (x *exec[K, V]) tooLate(r reaction[K, V]) error {
 
 // load brings the row under skey into the context.
 func (x *exec[K, V]) load() (old []byte, ok bool, err error) {
-	old, ok = x.t.get(x.skey)
+	x.hash = maphash.Bytes(x.t.seed, x.skey)
+	old, ok = x.t.getHashed(x.skey, x.hash)
 	x.c.exists, x.c.deleted = ok, false
 	if !ok {
 		var zero V
@@ -131,7 +134,7 @@ func (x *exec[K, V]) row(call func(*Ctx[K, V]) error) error {
 		switch {
 		case !ok:
 		case t.def.spec.Emit == EveryUpdate:
-			t.pend.row(t.p, t.org.ts, x.skey, nil, true)
+			t.pend.row(t.p, t.org.ts, &x.skey, &x.enc, x.hash, true)
 		default:
 			t.pend.delete(x.skey)
 		}
@@ -145,7 +148,7 @@ func (x *exec[K, V]) row(call func(*Ctx[K, V]) error) error {
 		return nil
 	}
 	if t.def.spec.Emit == EveryUpdate {
-		t.pend.row(t.p, t.org.ts, x.skey, x.enc, false)
+		t.pend.row(t.p, t.org.ts, &x.skey, &x.enc, x.hash, false)
 	} else {
 		t.pend.put(x.skey, x.enc)
 	}

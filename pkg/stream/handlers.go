@@ -46,7 +46,7 @@ func (h *mapHandler[A, K, E]) handle(r *kafka.Record) error {
 		h.c.t.org.skip = true
 		return nil
 	}
-	if err := decode(h.dec, &h.a, r); err != nil {
+	if err := decode(h.c.t, h.dec, &h.a, r); err != nil {
 		return err
 	}
 	if h.seen.repeated(h.c.t, r, h.a) {
@@ -80,7 +80,7 @@ func (h *onHandler[K, V, E]) handle(r *kafka.Record) error {
 		}
 		return h.x.react(k, r.Timestamp, h)
 	}
-	if err := decode(h.dec, &h.e, r); err != nil {
+	if err := decode(h.x.t, h.dec, &h.e, r); err != nil {
 		return err
 	}
 	if h.seen.repeated(h.x.t, r, h.e) {

@@ -154,7 +154,8 @@ func (t *Task) ascend(ns byte, extra []byte, fn func(key, value []byte) bool) er
 	own.add(extra)
 	for i := range t.pend.ops {
 		if o := &t.pend.ops[i]; o.out < 0 || o.row {
-			own.addIn(ns, t.pend.buf[o.key:o.value])
+			key, _ := t.pend.of(o)
+			own.addIn(ns, key)
 		}
 	}
 	changed := func(key, _ []byte, _ bool) bool { own.addIn(ns, key); return true }

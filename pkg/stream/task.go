@@ -1,9 +1,10 @@
 package stream
 
 import (
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -53,6 +54,8 @@ type Task struct {
 	cfg   TaskConfig
 	p     int32
 	store state.Store
+	hashd state.Hashed // the store, where it takes hashes
+	seed  maphash.Seed // of overlays and store
 	exec  executor
 
 	cur, sealed *state.Overlay // the open transaction's changes; those of the one being committed
@@ -86,6 +89,7 @@ type current struct {
 	trace  event.Trace
 	skip   bool // nothing to do with it
 	late   bool // no window was open for it
+	framed bool // the schema of its value is named by a header
 }
 
 type taskInput struct {
@@ -98,12 +102,8 @@ type taskOutput struct {
 	head       [avro.HeaderLen]byte
 	partitions int
 	tmpl       *event.Template
+	envelope   *event.Envelope // for records without trace
 	box        any
-
-	envelope   []byte // headers of the last record, where it had no trace
-	envelopeTS int64
-	headers    int
-	idAt       int // where the identity is in envelope
 }
 
 type taskTable struct {
@@ -139,11 +139,16 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 	}
 	t := &Task{
 		def: def, cfg: cfg, p: cfg.Partition, store: cfg.Store, clock: math.MinInt64, savedClock: math.MinInt64,
-		cur: &state.Overlay{}, sealed: &state.Overlay{},
 		inputs: make([]taskInput, len(def.inputs)), outs: make([]taskOutput, len(def.outputs)),
 		joins: make([]taskTable, len(def.joins)), lookups: make([]taskTable, len(def.lookups)),
 		counts: make([]Counts, len(def.inputs)), sealedCounts: make([]Counts, len(def.inputs)),
 	}
+	if h, ok := cfg.Store.(state.Hashed); ok {
+		t.hashd, t.seed = h, h.Seed()
+	} else {
+		t.seed = maphash.MakeSeed()
+	}
+	t.cur, t.sealed = state.NewOverlay(t.seed), state.NewOverlay(t.seed)
 	reacts := false // whether there is anything to react to in this partition, or only to re-key
 	for _, in := range def.inputs {
 		reacts = reacts || in.fold && int(t.p) < cfg.Partitions(in.info.Name)
@@ -157,6 +162,7 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 		if !o.raw {
 			avro.AppendHeader(t.outs[i].head[:0], cfg.SchemaID(o.info.Name))
 			t.outs[i].tmpl = event.NewTemplate("/"+o.info.Owner+"/"+def.name, eventType(o.info.Name))
+			t.outs[i].envelope = t.outs[i].tmpl.Envelope()
 		}
 	}
 	for i, j := range def.joins {
@@ -201,10 +207,8 @@ func (t *Task) Process(input int, r *kafka.Record, sink Sink) (Outcome, error) {
 		t.clock = r.Timestamp
 	}
 	t.org = current{input: input, offset: r.Offset, ts: r.Timestamp, source: t.inputs[input].source}
-	if raw, _ := r.RawHeaders(); len(raw) > 0 && bytes.Contains(raw, traceName) {
-		if v, ok := r.Header(event.HeaderTraceParent); ok {
-			t.org.trace, _ = event.ParseTrace(v)
-		}
+	if raw, n := r.RawHeaders(); n > 0 {
+		t.headers(raw, n)
 	}
 	if in.join >= 0 {
 		t.joinRow(in.join, r)
@@ -212,7 +216,37 @@ func (t *Task) Process(input int, r *kafka.Record, sink Sink) (Outcome, error) {
 	return t.attempt(r, sink, nil)
 }
 
-var traceName = []byte(event.HeaderTraceParent)
+// headers looks for what concerns the engine among a record's headers.
+func (t *Task) headers(raw []byte, n int) {
+	for range n {
+		key, rest, ok := cutHeaderText(raw)
+		if !ok {
+			return
+		}
+		value, rest, ok := cutHeaderText(rest)
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case event.HeaderTraceParent:
+			t.org.trace, _ = event.ParseTrace(value)
+		case avro.ValueHeader:
+			t.org.framed = true
+		}
+		raw = rest
+	}
+}
+
+// cutHeaderText takes a key or value off encoded headers. The length of a null
+// value is -1.
+func cutHeaderText(b []byte) (text, rest []byte, ok bool) {
+	n, size := binary.Varint(b)
+	if size <= 0 || n > int64(len(b)-size) {
+		return nil, nil, false
+	}
+	end := size + int(max(n, 0))
+	return b[size:end:end], b[end:], true
+}
 
 // fireAtOnce bounds the timers between two looks at the clock of the runner.
 const fireAtOnce = 4096
@@ -314,13 +348,13 @@ func (t *Task) count(o telemetry.Outcome) {
 func (t *Task) flush(sink Sink) {
 	for i := range t.pend.ops {
 		o := &t.pend.ops[i]
-		key, value := t.pend.buf[o.key:o.value:o.value], t.pend.buf[o.value:o.end:o.end]
+		key, value := t.pend.of(o)
 		if o.row {
 			if o.gone {
-				t.cur.Delete(key)
+				t.cur.DeleteHashed(key, o.hash)
 				value = nil
 			} else {
-				t.cur.Put(key, value)
+				t.cur.PutHashed(key, value, o.hash)
 			}
 			t.publish(sink, 0, o.partition, o.ts, key[1:], value)
 			continue
@@ -355,17 +389,8 @@ func (t *Task) publish(sink Sink, out int, partition int32, ts int64, key, value
 		sink.Append(out, partition, ts, key, value, t.hbuf, n)
 		return
 	}
-	o := &t.outs[out]
-	if o.envelope == nil || o.envelopeTS != ts {
-		o.envelope, o.headers = o.tmpl.Append(o.envelope[:0], id, time.UnixMilli(ts), event.Trace{})
-		o.envelopeTS = ts
-		if o.idAt == 0 {
-			o.idAt = bytes.Index(o.envelope, id.AppendTo(nil))
-		}
-	} else {
-		id.AppendTo(o.envelope[o.idAt:o.idAt]) // all but the identity is as in the record before
-	}
-	sink.Append(out, partition, ts, key, value, o.envelope, o.headers)
+	headers, n := t.outs[out].envelope.Set(id, ts)
+	sink.Append(out, partition, ts, key, value, headers, n)
 }
 
 func (t *Task) partitionFor(out int, key []byte) int32 {
@@ -375,18 +400,25 @@ func (t *Task) partitionFor(out int, key []byte) int32 {
 // get reads through the reaction's own changes, the open transaction, the one
 // being committed, and the store.
 func (t *Task) get(key []byte) ([]byte, bool) {
+	return t.getHashed(key, maphash.Bytes(t.seed, key))
+}
+
+func (t *Task) getHashed(key []byte, hash uint64) ([]byte, bool) {
 	if len(t.pend.ops) > 0 {
 		if v, gone, ok := t.pend.get(key); ok {
 			return v, !gone
 		}
 	}
-	if v, gone, ok := t.cur.Get(key); ok {
+	if v, gone, ok := t.cur.GetHashed(key, hash); ok {
 		return v, !gone
 	}
 	if t.isSealed {
-		if v, gone, ok := t.sealed.Get(key); ok {
+		if v, gone, ok := t.sealed.GetHashed(key, hash); ok {
 			return v, !gone
 		}
+	}
+	if t.hashd != nil {
+		return t.hashd.GetHashed(key, hash)
 	}
 	return t.store.Get(key)
 }
