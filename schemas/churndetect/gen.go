@@ -39,7 +39,7 @@ var ChurnModelState = &schemas.Topic[string, ChurnModel]{
 	},
 }
 
-const churnModelStateSchema = `{"type":"record","name":"ChurnModel","namespace":"dev.meshwork.churndetect","doc":"One fit of one model: parameters, how well it converged, how well it foretells, and whether it may be used.","fields":[{"name":"modelId","type":"string","doc":"The fit: family and cut date, such as bg-nbd-2011-09-05; record key."},{"name":"family","type":{"type":"enum","name":"ModelFamily","doc":"The kind of model. BG_NBD: beta-geometric/NBD. MBG_NBD: modified BG/NBD, customers may leave before a second purchase. PARETO_NBD: Pareto/NBD. LOGISTIC: logistic regression on recency, frequency and others. UNKNOWN: a family this reader does not know yet.","symbols":["UNKNOWN","BG_NBD","MBG_NBD","PARETO_NBD","LOGISTIC"],"default":"UNKNOWN"},"doc":"The kind of model."},{"name":"parameters","type":{"type":"array","items":{"type":"record","name":"ModelParameter","doc":"One parameter of a fit.","fields":[{"name":"name","type":"string","doc":"Name in the literature, such as r or alpha; for a regression the name of the feature."},{"name":"value","type":"double","doc":"Estimate; rates are per week."},{"name":"standardError","type":["null","double"],"default":null,"doc":"Standard error of the estimate; absent where it could not be had."},{"name":"centre","type":["null","double"],"default":null,"doc":"For a feature: its mean over the customers of the fit; absent for other parameters."},{"name":"scale","type":["null","double"],"default":null,"doc":"For a feature: its standard deviation over the customers of the fit; absent for other parameters."}]}},"doc":"The estimates, in the order of the literature."},{"name":"calibration","type":{"type":"array","items":{"type":"record","name":"CalibrationKnot","doc":"A point of the calibration curve; between two points it is a straight line.","fields":[{"name":"raw","type":"double","doc":"Log-odds that the model gives."},{"name":"calibrated","type":"double","doc":"Log-odds after calibration."}]}},"doc":"The calibration curve for log-odds, by raw; empty where the model is used as it is."},{"name":"logLikelihood","type":"double","doc":"Log likelihood at the estimates (natural logarithm, penalty left out)."},{"name":"customers","type":"int","doc":"Customers in the fit."},{"name":"purchaseDays","type":"long","doc":"Purchase days of those customers, the first ones included."},{"name":"horizonDays","type":"int","doc":"Length of the horizon its probabilities are about, in days."},{"name":"iterations","type":"int","doc":"Iterations of the search for the optimum."},{"name":"evaluations","type":"int","doc":"Evaluations of the likelihood."},{"name":"starts","type":"int","doc":"Starting points that were tried."},{"name":"converged","type":"boolean","doc":"Whether the search ended at an optimum: gradient near zero, curvature negative in all directions."},{"name":"gradientNorm","type":"double","doc":"Largest absolute derivative of the log likelihood by the logarithm of a parameter (regression: by the parameter), where the search ended."},{"name":"conditionNumber","type":["null","double"],"default":null,"doc":"Condition number of the curvature there; absent where it is not negative in all directions."},{"name":"degenerate","type":"boolean","doc":"Whether the fit is no use: it did not converge, sits on a boundary, or says nothing about leaving. Such a fit scores nobody."},{"name":"degenerateReason","type":["null","string"],"default":null,"doc":"Why it is degenerate, in words; absent where it is not."},{"name":"selected","type":"boolean","doc":"Whether it is the fit that scores customers from this cut on."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers from this cut on: this one, a better one, or an earlier one where all fits of the cut are degenerate; absent before the first usable fit."},{"name":"holdout","type":["null",{"type":"record","name":"HoldoutQuality","doc":"What a fit of the same kind, made one horizon earlier, foretold about the customers known then, against what they did.","fields":[{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date up to which that fit saw data."},{"name":"customers","type":"int","doc":"Customers that were judged."},{"name":"active","type":"int","doc":"Those who bought within the horizon."},{"name":"auc","type":"double","doc":"Area under the ROC curve, 0.5 (chance) to 1."},{"name":"brier","type":"double","doc":"Brier score: mean squared error of the probability, 0 is best."},{"name":"ece","type":"double","doc":"Expected calibration error over ten bins of equal width, 0 is best."}]}],"default":null,"doc":"Quality on a holdout of its own; absent where there is not enough history for one."},{"name":"trainedFrom","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"For a regression: the date that divides what it knew from what it was taught to foretell; absent for other families."},{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date (trading zone) up to which the fit saw data; that day itself is left out."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the cut date (UTC, milliseconds)."}]}`
+const churnModelStateSchema = `{"type":"record","name":"ChurnModel","namespace":"dev.meshwork.churndetect","doc":"One fit of one model: parameters, how well it converged, how well it foretells, and whether it may be used.","fields":[{"name":"modelId","type":"string","doc":"The fit: family and cut date, such as bg-nbd-2011-09-05; record key."},{"name":"family","type":{"type":"enum","name":"ModelFamily","doc":"The kind of model. BG_NBD: beta-geometric/NBD. MBG_NBD: modified BG/NBD, customers may leave before a second purchase. PARETO_NBD: Pareto/NBD. LOGISTIC: logistic regression on recency, frequency and others. UNKNOWN: a family this reader does not know yet.","symbols":["UNKNOWN","BG_NBD","MBG_NBD","PARETO_NBD","LOGISTIC"],"default":"UNKNOWN"},"doc":"The kind of model."},{"name":"parameters","type":{"type":"array","items":{"type":"record","name":"ModelParameter","doc":"One parameter of a fit.","fields":[{"name":"name","type":"string","doc":"Name in the literature, such as r or alpha; for a regression the name of the feature."},{"name":"value","type":"double","doc":"Estimate; rates are per week."},{"name":"standardError","type":["null","double"],"default":null,"doc":"Standard error of the estimate; absent where it could not be had."},{"name":"centre","type":["null","double"],"default":null,"doc":"For a feature: its mean over the customers of the fit; absent for other parameters."},{"name":"scale","type":["null","double"],"default":null,"doc":"For a feature: its standard deviation over the customers of the fit; absent for other parameters."}]}},"doc":"The estimates, in the order of the literature."},{"name":"logLikelihood","type":"double","doc":"Log likelihood at the estimates (natural logarithm, penalty left out)."},{"name":"customers","type":"int","doc":"Customers in the fit."},{"name":"purchaseDays","type":"long","doc":"Purchase days of those customers, the first ones included."},{"name":"horizonDays","type":"int","doc":"Length of the horizon its probabilities are about, in days."},{"name":"iterations","type":"int","doc":"Iterations of the search for the optimum."},{"name":"evaluations","type":"int","doc":"Evaluations of the likelihood."},{"name":"starts","type":"int","doc":"Starting points that were tried."},{"name":"converged","type":"boolean","doc":"Whether the search ended at an optimum: gradient near zero, curvature negative in all directions."},{"name":"gradientNorm","type":"double","doc":"Largest absolute derivative of the log likelihood by the logarithm of a parameter (regression: by the parameter), where the search ended."},{"name":"conditionNumber","type":["null","double"],"default":null,"doc":"Condition number of the curvature there; absent where it is not negative in all directions."},{"name":"degenerate","type":"boolean","doc":"Whether the fit is no use: it did not converge, sits on a boundary, or says nothing about leaving. Such a fit scores nobody."},{"name":"degenerateReason","type":["null","string"],"default":null,"doc":"Why it is degenerate, in words; absent where it is not."},{"name":"selected","type":"boolean","doc":"Whether it is the fit that scores customers from this cut on."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers from this cut on: this one, a better one, or an earlier one where all fits of the cut are degenerate; absent before the first usable fit."},{"name":"holdout","type":["null",{"type":"record","name":"HoldoutQuality","doc":"What a fit of the same kind, made one horizon earlier, foretold about the customers known then, against what they did.","fields":[{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date up to which that fit saw data."},{"name":"customers","type":"int","doc":"Customers that were judged."},{"name":"active","type":"int","doc":"Those who bought within the horizon."},{"name":"auc","type":"double","doc":"Area under the ROC curve, 0.5 (chance) to 1."},{"name":"brier","type":"double","doc":"Brier score: mean squared error of the probability, 0 is best."},{"name":"ece","type":"double","doc":"Expected calibration error over ten bins of equal width, 0 is best."}]}],"default":null,"doc":"Quality on a holdout of its own; absent where there is not enough history for one."},{"name":"trainedFrom","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"For a regression: the date that divides what it knew from what it was taught to foretell; absent for other families."},{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date (trading zone) up to which the fit saw data; that day itself is left out."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the cut date (UTC, milliseconds)."}]}`
 
 // ChurnScoreHistoryEvent: Every score ever published, to compare what was foretold with what came.
 var ChurnScoreHistoryEvent = &schemas.Topic[string, ChurnScoreHistory]{
@@ -129,7 +129,7 @@ var CustomerActivityState = &schemas.Topic[string, CustomerActivity]{
 	},
 }
 
-const customerActivityStateSchema = `{"type":"record","name":"CustomerActivity","namespace":"dev.meshwork.churndetect","doc":"What a customer did, as far as churn is concerned: days with purchases, days with interactions.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":"double","doc":"Sum of their sentiment scores, each -1 to 1."}]}},"doc":"The latest days with interactions, at most 64, oldest first."},{"name":"period","type":"int","doc":"Number of the refit period of the latest event; a period's first event announces the period to the fits."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest event (UTC, milliseconds)."}]}`
+const customerActivityStateSchema = `{"type":"record","name":"CustomerActivity","namespace":"dev.meshwork.churndetect","doc":"What a customer did, as far as churn is concerned: days with purchases, days with interactions.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, at most 64, oldest first."},{"name":"period","type":"int","doc":"Number of the refit period of the latest event; a period's first event announces the period to the fits."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest event (UTC, milliseconds)."}]}`
 
 // CustomerMoodState: Counts of interactions and alerts per customer.
 var CustomerMoodState = &schemas.Topic[string, CustomerMood]{
@@ -189,7 +189,7 @@ var FitSampleState = &schemas.Topic[string, FitSample]{
 	},
 }
 
-const fitSampleStateSchema = `{"type":"record","name":"FitSample","namespace":"dev.meshwork.churndetect","doc":"One customer's history as the fits see it; or, under the key #schedule, where the schedule of fits stands.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":"double","doc":"Sum of their sentiment scores, each -1 to 1."}]}},"doc":"The latest days with interactions, oldest first."},{"name":"schedule","type":["null",{"type":"record","name":"FitSchedule","doc":"Where the schedule of fits stands.","fields":[{"name":"latestPeriod","type":"int","doc":"The latest refit period that had an event."},{"name":"fitted","type":"int","doc":"The latest period whose end was a cut that was fitted; -1 before the first."},{"name":"waiting","type":["null","int"],"default":null,"doc":"The period whose end is the next cut; absent while nothing is to be fitted."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers; absent before the first usable one."},{"name":"cursor","type":["null","string"],"default":null,"doc":"While customers are being told of a fit: the last one who was."}]}],"default":null,"doc":"Only under #schedule."}]}`
+const fitSampleStateSchema = `{"type":"record","name":"FitSample","namespace":"dev.meshwork.churndetect","doc":"One customer's history as the fits see it; or, under the key #schedule, where the schedule of fits stands.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, oldest first."},{"name":"schedule","type":["null",{"type":"record","name":"FitSchedule","doc":"Where the schedule of fits stands.","fields":[{"name":"pending","type":{"type":"array","items":"int"},"doc":"Refit periods that had an event and whose ends are cuts still to be fitted, ascending."},{"name":"fitted","type":"int","doc":"The latest period whose end was a cut that was fitted; -1 before the first."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers; absent before the first usable one."},{"name":"cursor","type":["null","string"],"default":null,"doc":"While customers are being told of a fit: the last one who was."}]}],"default":null,"doc":"Only under #schedule."}]}`
 
 // FitUpdateEvent: Changes of all customers in one partition, so that a fit sees everybody.
 var FitUpdateEvent = &schemas.Topic[string, FitUpdate]{
@@ -220,7 +220,7 @@ var FitUpdateEvent = &schemas.Topic[string, FitUpdate]{
 	},
 }
 
-const fitUpdateEventSchema = `{"type":"record","name":"FitUpdate","namespace":"dev.meshwork.churndetect","doc":"A change of one customer's history, for the fits; or, under the key #schedule, the news that a period had events.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"period","type":"int","doc":"For #schedule: number of the refit period that had an event; else 0."},{"name":"removed","type":"boolean","doc":"Whether the customer is gone."},{"name":"day","type":["null",{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}],"default":null,"doc":"The purchase day that changed, as it is now; absent where none did."},{"name":"contact","type":["null",{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":"double","doc":"Sum of their sentiment scores, each -1 to 1."}]}],"default":null,"doc":"The day of interactions that changed, as it is now; absent where none did."}]}`
+const fitUpdateEventSchema = `{"type":"record","name":"FitUpdate","namespace":"dev.meshwork.churndetect","doc":"A change of one customer's history, for the fits; or, under the key #schedule, the news that a period had events.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"period","type":"int","doc":"For #schedule: number of the refit period that had an event; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"For #schedule: the customer who had the event, to be scored by the fit in use; else absent."},{"name":"removed","type":"boolean","doc":"Whether the customer is gone."},{"name":"day","type":["null",{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}],"default":null,"doc":"The purchase day that changed, as it is now; absent where none did."},{"name":"contact","type":["null",{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}],"default":null,"doc":"The day of interactions that changed, as it is now; absent where none did."}]}`
 
 // PurchaseEvent: Completed orders re-keyed to the customer.
 var PurchaseEvent = &schemas.Topic[string, Purchase]{
@@ -313,7 +313,7 @@ var VipNegativeSentimentDetectedEvent = &schemas.Topic[string, VipNegativeSentim
 	},
 }
 
-const vipNegativeSentimentDetectedEventSchema = `{"type":"record","name":"VipNegativeSentimentDetected","namespace":"dev.meshwork.churndetect","doc":"A customer with VIP care said something negative: the moment to call.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from what it is about, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made, in event time (UTC, milliseconds)."}]},"doc":"Identity of this message."},{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"interactionId","type":"string","doc":"The interaction that was negative: eventId of its interaction-made event."},{"name":"channel","type":"string","doc":"How the customer made contact, as the interaction says."},{"name":"kind","type":"string","doc":"What it was: contact, complaint, message or review, as the interaction says."},{"name":"productId","type":["null","string"],"default":null,"doc":"What it was about, upper case; absent where the interaction names no product."},{"name":"sentiment","type":"double","doc":"Sentiment score of the interaction, -1 (bad) to 1 (good)."},{"name":"threshold","type":"double","doc":"The score at or below which an interaction counted as negative (-1 to 1)."},{"name":"segment","type":"string","doc":"The customer's segment when it was detected."},{"name":"interactionAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the interaction took place (UTC, milliseconds)."}]}`
+const vipNegativeSentimentDetectedEventSchema = `{"type":"record","name":"VipNegativeSentimentDetected","namespace":"dev.meshwork.churndetect","doc":"A customer with VIP care said something negative: the moment to call.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from what it is about, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made, in event time (UTC, milliseconds)."}]},"doc":"Identity of this message."},{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"interactionId","type":"string","doc":"The interaction that was negative."},{"name":"channel","type":"string","doc":"How the customer made contact, as the interaction says."},{"name":"kind","type":"string","doc":"What it was: contact, complaint, message or review, as the interaction says."},{"name":"productId","type":["null","string"],"default":null,"doc":"What it was about, upper case; absent where the interaction names no product."},{"name":"sentiment","type":"double","doc":"Sentiment score of the interaction, -1 (bad) to 1 (good)."},{"name":"threshold","type":"double","doc":"The score at or below which an interaction counted as negative (-1 to 1)."},{"name":"segment","type":"string","doc":"The customer's segment when it was detected."},{"name":"interactionAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the interaction took place (UTC, milliseconds)."}]}`
 
 // ChurnModel: One fit of one model: parameters, how well it converged, how well it foretells, and whether it may be
 // used.
@@ -324,8 +324,6 @@ type ChurnModel struct {
 	Family ModelFamily `json:"family"`
 	// The estimates, in the order of the literature.
 	Parameters []ModelParameter `json:"parameters"`
-	// The calibration curve for log-odds, by raw; empty where the model is used as it is.
-	Calibration []CalibrationKnot `json:"calibration"`
 	// Log likelihood at the estimates (natural logarithm, penalty left out).
 	LogLikelihood float64 `json:"logLikelihood"`
 	// Customers in the fit.
@@ -376,13 +374,6 @@ func (v *ChurnModel) AppendAvro(dst []byte) []byte {
 		dst = wire.AppendLong(dst, int64(len(v.Parameters)))
 		for i0 := range v.Parameters {
 			dst = v.Parameters[i0].AppendAvro(dst)
-		}
-	}
-	dst = append(dst, 0)
-	if len(v.Calibration) > 0 {
-		dst = wire.AppendLong(dst, int64(len(v.Calibration)))
-		for i0 := range v.Calibration {
-			dst = v.Calibration[i0].AppendAvro(dst)
 		}
 	}
 	dst = append(dst, 0)
@@ -448,14 +439,6 @@ func (v *ChurnModel) readAvro(r *wire.Reader) {
 		v.Parameters = wire.Grow(v.Parameters, n0)
 		for ; i0 < len(v.Parameters); i0++ {
 			v.Parameters[i0].readAvro(r)
-		}
-	}
-	v.Calibration = nil
-	for n0 := r.Block(16); n0 > 0; n0 = r.Block(16) {
-		i0 := len(v.Calibration)
-		v.Calibration = wire.Grow(v.Calibration, n0)
-		for ; i0 < len(v.Calibration); i0++ {
-			v.Calibration[i0].readAvro(r)
 		}
 	}
 	v.LogLikelihood = r.Double()
@@ -621,33 +604,6 @@ func (v *ModelParameter) readAvro(r *wire.Reader) {
 		v.Scale.Valid = true
 		v.Scale.Value = r.Double()
 	}
-}
-
-// CalibrationKnot: A point of the calibration curve; between two points it is a straight line.
-type CalibrationKnot struct {
-	// Log-odds that the model gives.
-	Raw float64 `json:"raw"`
-	// Log-odds after calibration.
-	Calibrated float64 `json:"calibrated"`
-}
-
-// AppendAvro appends the Avro encoding of v.
-func (v *CalibrationKnot) AppendAvro(dst []byte) []byte {
-	dst = wire.AppendDouble(dst, v.Raw)
-	dst = wire.AppendDouble(dst, v.Calibrated)
-	return dst
-}
-
-// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
-func (v *CalibrationKnot) DecodeAvro(src []byte) error {
-	r := wire.NewReader(src)
-	v.readAvro(&r)
-	return r.Finish("CalibrationKnot")
-}
-
-func (v *CalibrationKnot) readAvro(r *wire.Reader) {
-	v.Raw = r.Double()
-	v.Calibrated = r.Double()
 }
 
 // HoldoutQuality: What a fit of the same kind, made one horizon earlier, foretold about the customers known then,
@@ -973,7 +929,7 @@ func (v *CustomerActivity) readAvro(r *wire.Reader) {
 		}
 	}
 	v.Contacts = nil
-	for n0 := r.Block(10); n0 > 0; n0 = r.Block(10) {
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
 		i0 := len(v.Contacts)
 		v.Contacts = wire.Grow(v.Contacts, n0)
 		for ; i0 < len(v.Contacts); i0++ {
@@ -1021,15 +977,15 @@ type ContactDay struct {
 	Day schemas.Date `json:"day"`
 	// Interactions on that day.
 	Count int32 `json:"count"`
-	// Sum of their sentiment scores, each -1 to 1.
-	Sentiment float64 `json:"sentiment"`
+	// Sum of their sentiment scores of that day, each -1 to 1, four decimals.
+	Sentiment schemas.Decimal[schemas.Scale4] `json:"sentiment"`
 }
 
 // AppendAvro appends the Avro encoding of v.
 func (v *ContactDay) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendLong(dst, int64(v.Day))
 	dst = wire.AppendLong(dst, int64(v.Count))
-	dst = wire.AppendDouble(dst, v.Sentiment)
+	dst = wire.AppendDecimal(dst, int64(v.Sentiment))
 	return dst
 }
 
@@ -1043,7 +999,7 @@ func (v *ContactDay) DecodeAvro(src []byte) error {
 func (v *ContactDay) readAvro(r *wire.Reader) {
 	v.Day = schemas.Date(r.Int())
 	v.Count = r.Int()
-	v.Sentiment = r.Double()
+	v.Sentiment = schemas.Decimal[schemas.Scale4](r.Decimal())
 }
 
 // CustomerMood: A customer's interactions as far as the watch over VIPs needs them.
@@ -1146,7 +1102,7 @@ func (v *FitSample) readAvro(r *wire.Reader) {
 		}
 	}
 	v.Contacts = nil
-	for n0 := r.Block(10); n0 > 0; n0 = r.Block(10) {
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
 		i0 := len(v.Contacts)
 		v.Contacts = wire.Grow(v.Contacts, n0)
 		for ; i0 < len(v.Contacts); i0++ {
@@ -1162,12 +1118,10 @@ func (v *FitSample) readAvro(r *wire.Reader) {
 
 // FitSchedule: Where the schedule of fits stands.
 type FitSchedule struct {
-	// The latest refit period that had an event.
-	LatestPeriod int32 `json:"latestPeriod"`
+	// Refit periods that had an event and whose ends are cuts still to be fitted, ascending.
+	Pending []int32 `json:"pending"`
 	// The latest period whose end was a cut that was fitted; -1 before the first.
 	Fitted int32 `json:"fitted"`
-	// The period whose end is the next cut; absent while nothing is to be fitted.
-	Waiting schemas.Opt[int32] `json:"waiting,omitzero"`
 	// modelId of the fit that scores customers; absent before the first usable one.
 	InUse schemas.Opt[string] `json:"inUse,omitzero"`
 	// While customers are being told of a fit: the last one who was.
@@ -1176,14 +1130,14 @@ type FitSchedule struct {
 
 // AppendAvro appends the Avro encoding of v.
 func (v *FitSchedule) AppendAvro(dst []byte) []byte {
-	dst = wire.AppendLong(dst, int64(v.LatestPeriod))
-	dst = wire.AppendLong(dst, int64(v.Fitted))
-	if v.Waiting.Valid {
-		dst = append(dst, 2)
-		dst = wire.AppendLong(dst, int64(v.Waiting.Value))
-	} else {
-		dst = append(dst, 0)
+	if len(v.Pending) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Pending)))
+		for i0 := range v.Pending {
+			dst = wire.AppendLong(dst, int64(v.Pending[i0]))
+		}
 	}
+	dst = append(dst, 0)
+	dst = wire.AppendLong(dst, int64(v.Fitted))
 	if v.InUse.Valid {
 		dst = append(dst, 2)
 		dst = wire.AppendString(dst, v.InUse.Value)
@@ -1207,13 +1161,15 @@ func (v *FitSchedule) DecodeAvro(src []byte) error {
 }
 
 func (v *FitSchedule) readAvro(r *wire.Reader) {
-	v.LatestPeriod = r.Int()
-	v.Fitted = r.Int()
-	v.Waiting = schemas.Opt[int32]{}
-	if r.Present() {
-		v.Waiting.Valid = true
-		v.Waiting.Value = r.Int()
+	v.Pending = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Pending)
+		v.Pending = wire.Grow(v.Pending, n0)
+		for ; i0 < len(v.Pending); i0++ {
+			v.Pending[i0] = r.Int()
+		}
 	}
+	v.Fitted = r.Int()
 	v.InUse = schemas.Opt[string]{}
 	if r.Present() {
 		v.InUse.Valid = true
@@ -1233,6 +1189,8 @@ type FitUpdate struct {
 	Key string `json:"key"`
 	// For #schedule: number of the refit period that had an event; else 0.
 	Period int32 `json:"period"`
+	// For #schedule: the customer who had the event, to be scored by the fit in use; else absent.
+	CustomerID schemas.Opt[string] `json:"customerId,omitzero"`
 	// Whether the customer is gone.
 	Removed bool `json:"removed"`
 	// The purchase day that changed, as it is now; absent where none did.
@@ -1245,6 +1203,12 @@ type FitUpdate struct {
 func (v *FitUpdate) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendString(dst, v.Key)
 	dst = wire.AppendLong(dst, int64(v.Period))
+	if v.CustomerID.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.CustomerID.Value)
+	} else {
+		dst = append(dst, 0)
+	}
 	dst = wire.AppendBool(dst, v.Removed)
 	if v.Day.Valid {
 		dst = append(dst, 2)
@@ -1271,6 +1235,11 @@ func (v *FitUpdate) DecodeAvro(src []byte) error {
 func (v *FitUpdate) readAvro(r *wire.Reader) {
 	v.Key = r.String()
 	v.Period = r.Int()
+	v.CustomerID = schemas.Opt[string]{}
+	if r.Present() {
+		v.CustomerID.Valid = true
+		v.CustomerID.Value = r.String()
+	}
 	v.Removed = r.Bool()
 	v.Day = schemas.Opt[PurchaseDay]{}
 	if r.Present() {
@@ -1360,7 +1329,7 @@ type VipNegativeSentimentDetected struct {
 	Identity Identity `json:"identity"`
 	// The customer; record key.
 	CustomerID string `json:"customerId"`
-	// The interaction that was negative: eventId of its interaction-made event.
+	// The interaction that was negative.
 	InteractionID string `json:"interactionId"`
 	// How the customer made contact, as the interaction says.
 	Channel string `json:"channel"`

@@ -1,6 +1,99 @@
 package churn
 
-import "meshwork.dev/pkg/stream"
+import (
+	"fmt"
+	"time"
+	_ "time/tzdata" // trading days are local; not every system has zone files
 
-// Products declares the data products of the domain.
-func Products() ([]stream.Definition, error) { return nil, nil }
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas/churndetect"
+	"meshwork.dev/schemas/customer"
+	"meshwork.dev/schemas/customerint"
+	"meshwork.dev/schemas/orderproc"
+)
+
+// repeatedWithin is how long a repeated order or interaction is recognised as such, in event time.
+const repeatedWithin = 7 * 24 * time.Hour
+
+// Products declares the steps of Churn Detection, the one data product of the domain.
+//
+// watch raises pub.ecomm.churndetect.vip-negative-sentiment-detected.event.v1; activity keeps the history of every
+// customer; fits publishes pub.ecomm.churndetect.churn-model.state.v1; score publishes churn-score.state.v1 and, kept for
+// ever, churn-score-history.event.v1. The error is that of rules that cannot be worked by, or that there is no zone data.
+func Products(r Rules) ([]stream.Definition, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(tradingZone)
+	if err != nil {
+		return nil, fmt.Errorf("churn: trading days: %w", err)
+	}
+	cal := calendar{zone, r.RefitDays}
+	w := &watch{negativeAt: r.NegativeAt, segments: stream.Lookup(customer.CustomerSegmentState)}
+	mood := stream.Define(churndetect.CustomerMoodState, stream.Spec{
+		Name:    "vip-watch",
+		OnError: onError(),
+		Uses:    []stream.Dep{w.segments},
+		Emits:   []stream.TopicRef{churndetect.VipNegativeSentimentDetectedEvent},
+	},
+		stream.On(stream.Distinct(customerint.InteractionMadeEvent, interactionID, repeatedWithin), w.heard),
+		stream.On(customer.CustomerState, ignore[churndetect.CustomerMood, customer.Customer]),
+		stream.OnTombstone(customer.CustomerState, forget[churndetect.CustomerMood]),
+	)
+	a := &activity{calendar: cal}
+	histories := stream.Define(churndetect.CustomerActivityState, stream.Spec{
+		OnError: onError(),
+		Emits:   []stream.TopicRef{churndetect.FitUpdateEvent},
+	},
+		stream.On(stream.KeyBy(churndetect.PurchaseEvent,
+			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), a.completed)), a.purchase),
+		stream.On(stream.Distinct(customerint.InteractionMadeEvent, interactionID, repeatedWithin), a.contact),
+		stream.On(customer.CustomerState, ignore[churndetect.CustomerActivity, customer.Customer]),
+		stream.OnTombstone(customer.CustomerState, a.gone),
+	)
+	f := &fits{calendar: cal, grace: r.Grace, options: r.Fit}
+	models := stream.Define(churndetect.FitSampleState, stream.Spec{
+		Name:    "churn-fits",
+		OnError: onError(),
+		Emits:   []stream.TopicRef{churndetect.ChurnModelState, churndetect.ScoreRefreshEvent},
+	},
+		stream.On(churndetect.FitUpdateEvent, f.update),
+		stream.OnTimer(timerFit, f.fit),
+		stream.OnTimer(timerTell, f.tell),
+	)
+	s := &scores{
+		calendar: cal,
+		history:  stream.Join(churndetect.CustomerActivityState),
+		models:   stream.Lookup(churndetect.ChurnModelState),
+	}
+	scored := stream.Define(churndetect.ChurnScoreState, stream.Spec{
+		// A fit is published in one transaction with the news of it, but read on another way: wait for it.
+		OnError: stream.Retry(12, 50*time.Millisecond).ThenDeadLetter(),
+		Uses:    []stream.Dep{s.history, s.models},
+		Emits:   []stream.TopicRef{churndetect.ChurnScoreHistoryEvent},
+	},
+		stream.On(churndetect.CustomerActivityState, s.acted),
+		stream.OnTombstone(churndetect.CustomerActivityState, forget[churndetect.ChurnScore]),
+		stream.On(churndetect.ScoreRefreshEvent, s.refresh),
+	)
+	return []stream.Definition{mood, histories, models, scored}, nil
+}
+
+// onError is the domain's policy: what cannot be used after a few tries is put aside with the reason, so that one bad
+// event never holds up the others.
+func onError() stream.Policy { return stream.Retry(3, 200*time.Millisecond).ThenDeadLetter() }
+
+// ignore takes rows of which only the removal counts.
+func ignore[V, E any](*stream.Ctx[string, V], E) error { return nil }
+
+// forget removes the row of a customer who is gone.
+func forget[V any](c *stream.Ctx[string, V]) error {
+	if c.Exists() {
+		c.Delete()
+	}
+	return nil
+}
+
+func orderID(o orderproc.OrderCompleted) string { return o.OrderID }
+
+func interactionID(i customerint.InteractionMade) string { return i.InteractionID }

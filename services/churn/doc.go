@@ -1,2 +1,47 @@
-// Package churn is the churn domain: it materialises Churn Detection: VIPs with negative sentiment, and the probability of being active.
+// Package churn is the churn domain: VIPs who were just disappointed, and for every customer the probability of buying
+// again.
+//
+// Read it in this order: the contracts in schemas/churndetect; dataproduct.go, the declarations; then one file per step:
+// watch.go (the watch over VIPs), activity.go (histories), fits.go (the schedule of fits), scores.go (scores); rules.go,
+// what an operator may choose; packages btyd and model, the statistics; package evaluate, how good they are.
+//
+// # How it flows
+//
+//	interaction-made ─────────────► watch ──► vip-negative-sentiment-detected
+//	order-completed ─► purchase ─┐
+//	interaction-made ────────────┼► activity (12 partitions) ──► score ──► churn-score, churn-score-history
+//	customer (tombstones) ───────┘     │ fit-update                ▲
+//	                                   ▼                           │ score-refresh
+//	                               fits (1 partition) ─────────────┘──► churn-model
+//
+// A fit needs everybody, so the product of fits has one partition and holds a copy of all histories; nothing else needs
+// it, so scoring goes on beside a fit.
+//
+// # Time and determinism
+//
+// Time is event time. Periods of Rules.RefitDays days, in the calendar of Europe/London, end in cuts. A period in which
+// something happened is fitted when event time is Rules.Grace past its cut, with the purchase days before the cut and no
+// others; periods without any event are not fitted. So a fit depends on what happened and not on when it was processed,
+// as long as orders are less than Grace late (completion of an order counts as lateness: a purchase counts on the day it
+// was placed, and is known when the goods left). What comes later still counts in scores and in the next fit.
+//
+// A customer's score is a function of the history, of the fit the customer was last told of, and of asOf, the latest of
+// the two times. Customers are told of a fit by records in their own partition, never by the time of day, so a replay
+// ends in the same scores.
+//
+// # What counts
+//
+// A purchase day is a day on which a customer placed a sale that was completed, with a line of goods against money. A
+// credit note takes no purchase day back: the customer did come, which is what the models are about. A withdrawn order
+// never completed and never counts. Adjustments, write-offs, anonymous orders and orders given away are no purchases.
+//
+// When the customer domain removes a customer, history and score go; what was published before stays in the score
+// history and in fits. Accounts that turn out to be aliases keep histories of their own.
+//
+// # Ownership, blocking, crashes
+//
+// Folds keep nothing of their own and know no clock but the event's; the engine owns state and delivery. A fit holds up
+// the product of fits, and nobody else, for a few seconds at most: it looks at a sample of bounded size, and tells
+// customers of it in portions, between which transactions are committed. A crash loses nothing that was committed; a fit
+// that was not is made again with the same result.
 package churn

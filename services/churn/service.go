@@ -6,12 +6,17 @@ import (
 )
 
 // Service is the churn service, for its own program and for the all-in-one. getenv gives the environment variables that
-// set its rules.
+// set its Rules.
 func Service(getenv func(string) string) service.Definition {
-	_ = getenv
 	return service.Definition{
-		Name:     "churn",
-		Doc:      "It materialises Churn Detection: VIPs with negative sentiment, and the probability of being active.",
-		Products: func(*service.Config) ([]stream.Definition, error) { return Products() },
+		Name: "churn",
+		Doc:  "Churn Detection: VIPs with negative sentiment within seconds, and the probability of buying again.",
+		Products: func(*service.Config) ([]stream.Definition, error) {
+			rules, err := RulesFrom(getenv)
+			if err != nil {
+				return nil, err
+			}
+			return Products(rules)
+		},
 	}
 }

@@ -9,6 +9,6 @@
 // that add up to its distance from the average customer. Everything is a pure function of its arguments: the same
 // customers in the same order give the same result to the last bit, and nothing is kept.
 //
-// Cost: fits look at no more than Options.Sample customers, chosen evenly by their order; with the default of ten
+// Cost: fits look at no more than Options.Sample customers, chosen evenly by their order; with the default of five
 // thousand a Train takes a few seconds of one core whatever the number of customers.
 package model

@@ -20,9 +20,9 @@ type Options struct {
 	Ridge float64
 }
 
-// DefaultOptions are 90 days, at least 100 customers, at most 10,000, and a light penalty.
+// DefaultOptions are 90 days, at least 100 customers, at most 5,000, and a light penalty.
 func DefaultOptions() Options {
-	return Options{Horizon: 90, LeastCustomers: 100, Sample: 10_000, Ridge: 1}
+	return Options{Horizon: 90, LeastCustomers: 100, Sample: 5_000, Ridge: 1}
 }
 
 var errTooFew = errors.New("too few customers")
@@ -155,14 +155,15 @@ func Train(customers []Customer, end int, o Options) []*Fitted {
 	return out
 }
 
-// judged is how many times the customers of a fit are judged at most: scoring is cheaper than fitting.
-const judged = 5
+// Looks is how many times Options.Sample customers are judged at most: scoring is cheaper than fitting. More customers than
+// that make no difference to Train.
+const Looks = 5
 
 // judge compares what f foretells as of the day cut with what came.
 func (f *Fitted) judge(customers []Customer, cut int, o Options) *Holdout {
 	var p []float64
 	var came []bool
-	for _, c := range sample(customers, judged*o.Sample) {
+	for _, c := range sample(customers, Looks*o.Sample) {
 		if b, ok := c.Before(cut); ok {
 			p = append(p, f.Score(b, cut).Active)
 			came = append(came, c.Bought(cut, f.Horizon))

@@ -1,0 +1,130 @@
+package churn
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/churndetect"
+	"meshwork.dev/schemas/customerint"
+	"meshwork.dev/schemas/orderproc"
+)
+
+// scheduleKey is the key of the schedule among the customers of the fits. It sorts before every id that customers have
+// in practice; customers with this id or none are refused.
+const scheduleKey = "#schedule"
+
+// reportingCurrency is the one currency that values are in.
+const reportingCurrency = "GBP"
+
+// mostContacts bounds the days with interactions that are kept; scores look at half a year.
+const mostContacts = 64
+
+// activity holds what the folds of histories need.
+type activity struct{ calendar }
+
+// history is what a fold about one customer works with.
+type history = *stream.Ctx[string, churndetect.CustomerActivity]
+
+// completed re-keys a completed order to its customer, if it is a purchase: a sale to somebody known, with a line of
+// goods against money.
+func (a *activity) completed(_ *stream.KeyCtx, o orderproc.OrderCompleted, emit func(string, churndetect.Purchase)) error {
+	id, ok := o.CustomerID.Get()
+	if !ok || o.Kind != orderproc.OrderKindSale {
+		return nil
+	}
+	if id == "" || id == scheduleKey {
+		return stream.Reject(fmt.Errorf("order %s: no customer has the id %q", o.OrderID, id))
+	}
+	p := churndetect.Purchase{CustomerID: id, OrderID: o.OrderID, Day: a.day(o.OrderDate)}
+	goods := false
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		if l.Quantity > 0 && l.UnitPrice > 0 {
+			goods = true
+			p.Net += l.UnitPrice.Times(int64(l.Quantity)) - l.Discount.Or(0)
+		}
+	}
+	if !goods {
+		return nil
+	}
+	if o.Currency != reportingCurrency {
+		return stream.Reject(fmt.Errorf("order %s is in %s; values are in %s", o.OrderID, o.Currency, reportingCurrency))
+	}
+	emit(id, p)
+	return nil
+}
+
+// purchase adds an order to the customer's purchase days.
+func (a *activity) purchase(c history, p churndetect.Purchase) error {
+	at, found := slices.BinarySearchFunc(c.State.Days, p.Day, func(d churndetect.PurchaseDay, day schemas.Date) int {
+		return cmp.Compare(d.Day, day)
+	})
+	if !found {
+		c.State.Days = slices.Insert(c.State.Days, at, churndetect.PurchaseDay{Day: p.Day})
+	}
+	d := &c.State.Days[at]
+	d.Orders++
+	d.Net += p.Net
+	a.happened(c)
+	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Day: schemas.Some(*d)})
+	return nil
+}
+
+// contact adds an interaction to the customer's days with interactions.
+func (a *activity) contact(c history, i customerint.InteractionMade) error {
+	if err := checked(c.Key, &i); err != nil {
+		return stream.Skip(err) // the watch puts it aside; once is enough
+	}
+	day := a.day(i.Timestamp)
+	at, found := slices.BinarySearchFunc(c.State.Contacts, day, func(d churndetect.ContactDay, day schemas.Date) int {
+		return cmp.Compare(d.Day, day)
+	})
+	if !found {
+		if at == 0 && len(c.State.Contacts) == mostContacts {
+			return nil // older than all that are kept
+		}
+		c.State.Contacts = slices.Insert(c.State.Contacts, at, churndetect.ContactDay{Day: day})
+	}
+	d := c.State.Contacts[at]
+	d.Count++
+	d.Sentiment += exactScore(i.Sentiment)
+	c.State.Contacts[at] = d
+	c.State.Contacts = c.State.Contacts[max(0, len(c.State.Contacts)-mostContacts):]
+	a.happened(c)
+	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Contact: schemas.Some(d)})
+	return nil
+}
+
+// happened notes the time of an event. The first one of a period announces the period, and the customer, to the fits.
+func (a *activity) happened(c history) {
+	c.State.CustomerID = c.Key
+	if at := c.Time(); at.After(c.State.Changed) {
+		c.State.Changed = at
+	}
+	p := a.period(c.Time())
+	if c.Exists() && p <= c.State.Period {
+		return
+	}
+	c.State.Period = p
+	stream.Emit(c, churndetect.FitUpdateEvent, scheduleKey,
+		churndetect.FitUpdate{Key: scheduleKey, Period: p, CustomerID: schemas.Some(c.Key)})
+}
+
+// gone forgets a customer whom the customer domain has removed.
+func (a *activity) gone(c history) error {
+	if !c.Exists() {
+		return nil
+	}
+	c.Delete()
+	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Removed: true})
+	return nil
+}
+
+// exactScore is a score with the four decimals it is published with: sums are then the same in any order.
+func exactScore(v float64) schemas.Decimal[schemas.Scale4] {
+	return schemas.Decimal[schemas.Scale4](math.Round(v * 1e4))
+}
