@@ -24,21 +24,24 @@ type Rules struct {
 	RankSoon time.Duration
 }
 
-// DefaultRules are the small lexicon; thresholds fitted on reviews with stars (package evaluate; the ±0.05 of the paper
-// calls nearly every review positive) and those of the paper for what is not a review; rankings an hour after midnight,
-// repetitions after half a minute.
+// DefaultRules are the small lexicon, with thresholds for reviews that were fitted on reviews with stars (package
+// evaluate; the ±0.05 of the paper calls nearly every review positive), and those of the paper for what is no review;
+// rankings an hour after midnight, repetitions after half a minute.
 func DefaultRules() Rules {
 	return Rules{
-		Reviews: Thresholds{Negative: 0.05, Positive: 0.60}, Others: Thresholds{Negative: -0.05, Positive: 0.05},
+		Reviews: Thresholds{Negative: 0.15, Positive: 0.75}, Others: Thresholds{Negative: -0.05, Positive: 0.05},
 		RankGrace: time.Hour, RankSoon: 30 * time.Second,
 	}
 }
+
+// publishedReviews are the thresholds for reviews fitted with the published lexicon.
+func publishedReviews() Thresholds { return Thresholds{Negative: 0.25, Positive: 0.75} }
 
 // The environment variables that set the rules.
 const (
 	EnvLexicon   = "MESHWORK_CUSTOMER_LEXICON"           // file of the published lexicon's format; the small one
 	EnvEmoji     = "MESHWORK_CUSTOMER_EMOJI"             // file of descriptions of emoji; the small one
-	EnvReviews   = "MESHWORK_CUSTOMER_SENTIMENT_REVIEWS" // thresholds of reviews, such as 0.05..0.6
+	EnvReviews   = "MESHWORK_CUSTOMER_SENTIMENT_REVIEWS" // thresholds of reviews; those fitted with the lexicon
 	EnvOthers    = "MESHWORK_CUSTOMER_SENTIMENT_OTHERS"  // thresholds of all else; -0.05..0.05
 	EnvRankGrace = "MESHWORK_CUSTOMER_RANK_GRACE"        // such as 2h; 1h
 	EnvRankSoon  = "MESHWORK_CUSTOMER_RANK_SOON"         // such as 10s; 30s
@@ -47,7 +50,9 @@ const (
 // RulesFrom reads the rules from environment variables; those that are not set take the default.
 func RulesFrom(getenv func(string) string) (Rules, error) {
 	r := DefaultRules()
-	r.Lexicon, r.Emoji = getenv(EnvLexicon), getenv(EnvEmoji)
+	if r.Lexicon, r.Emoji = getenv(EnvLexicon), getenv(EnvEmoji); r.Lexicon != "" {
+		r.Reviews = publishedReviews()
+	}
 	var faults []error
 	for _, v := range []struct {
 		name string

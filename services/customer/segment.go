@@ -86,3 +86,8 @@ func sooner(row, known *customer.CustomerSegment) bool {
 	days := math.Round(row.AsOf.Sub(known.AsOf).Hours() / 24) // days have 23 to 25 hours
 	return row.RecencyDays != known.RecencyDays+int32(days)
 }
+
+// SegmentOf names the segment of quintiles, and says whether they are those of a VIP.
+func SegmentOf(r, f, m int) (name string, vip bool) {
+	return segmentOf(segmentRules(), int32(r), int32(f), int32(m)), isVIP(int32(f), int32(m))
+}
