@@ -30,6 +30,7 @@ type journal struct {
 	numbered uint64 // highest number given to a log or snapshot
 
 	broken   error // why the log does not continue; nil when in order
+	killed   error // set by a test: the files are as they are
 	rebasing bool  // the log is written again but a snapshot must complete first
 
 	snapshot    *snapshotWriter // being written; nil otherwise
@@ -65,7 +66,7 @@ const (
 
 // append logs a batch that is about to be applied.
 func (j *journal) append(b *Batch, pos []byte) {
-	if j.broken != nil && !j.rebasing {
+	if j.killed != nil || j.broken != nil && !j.rebasing {
 		return
 	}
 	if j.log.file == nil {
@@ -97,6 +98,9 @@ func (j *journal) abandon() {
 
 // verdict is what Apply tells its caller about the disk.
 func (j *journal) verdict() error {
+	if j.killed != nil {
+		return j.killed
+	}
 	if j.broken == nil {
 		return nil
 	}
@@ -107,6 +111,7 @@ func (j *journal) verdict() error {
 // and applied.
 func (j *journal) maintain(m *memory, written int64) {
 	switch {
+	case j.killed != nil:
 	case j.publication != nil:
 		select {
 		case p := <-j.publication:
@@ -179,6 +184,10 @@ func (j *journal) advance(m *memory, written int64) {
 }
 
 func (j *journal) snapshotFailed(err error) {
+	if k, ok := errors.AsType[*killed](err); ok {
+		j.killed = k
+		return
+	}
 	j.abandon()
 	j.snapshotErr = err
 	j.retryAt = j.opts.now().Add(j.opts.RetryInterval)
@@ -201,13 +210,22 @@ func (j *journal) publish(w *snapshotWriter, next manifest) error {
 			return fmt.Errorf("syncing log: %w", err)
 		}
 	}
+	if err := j.opts.crash(CrashBeforeNamed); err != nil {
+		return err
+	}
 	if err := j.fs.Rename(w.name+tmpSuffix, w.name); err != nil {
 		return err
 	}
 	if err := syncDir(j.fs, j.dir); err != nil {
 		return err
 	}
+	if err := j.opts.crash(CrashBeforeCurrent); err != nil {
+		return err
+	}
 	if err := writeManifest(j.fs, j.dir, next); err != nil {
+		return err
+	}
+	if err := j.opts.crash(CrashBeforeTidied); err != nil {
 		return err
 	}
 	removeStale(j.fs, j.dir, next)
@@ -241,7 +259,7 @@ func (j *journal) sync() error {
 	if j.publication != nil { // it removes log files that still count as unsynced
 		j.settle(<-j.publication)
 	}
-	if j.broken != nil {
+	if j.killed != nil || j.broken != nil {
 		return j.verdict()
 	}
 	if err := j.log.sync(); err != nil {
@@ -255,11 +273,26 @@ func (j *journal) sync() error {
 
 func (j *journal) close() error {
 	err := j.sync() // waits for a publication
+	if j.killed != nil {
+		return j.drop()
+	}
 	j.abandon()
 	if j.log.file != nil {
 		err = errors.Join(err, j.log.file.Close())
 	}
 	return errors.Join(err, j.unlock.Close())
+}
+
+// drop lets go of the files of a killed store as they are.
+func (j *journal) drop() error {
+	err := j.unlock.Close()
+	if j.snapshot != nil {
+		err = errors.Join(err, j.snapshot.file.Close())
+	}
+	if j.log.file != nil {
+		err = errors.Join(err, j.log.file.Close())
+	}
+	return err
 }
 
 func (j *journal) addStats(s *Stats) {

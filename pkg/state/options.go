@@ -29,11 +29,40 @@ type Options struct {
 	// them exist under load, and they count against the cache. Default 2 MiB.
 	MemTableBytes int
 
+	// Crash is for tests of what a kill leaves behind: a memory store calls it
+	// at the crash points below, partly beside its owner. After an error it does
+	// nothing more to its files, Close included, and Apply returns the error.
+	Crash func(point string) error
+
 	fs            vfs.FS           // tests inject faults and crashes
 	now           func() time.Time // tests run the clock
 	snapshotStep  int64            // least bytes of snapshot per Apply; tests take many steps
 	snapshotBlock int64            // about how much is encoded in one go
 }
+
+// The crash points of a memory store's snapshot.
+const (
+	CrashInSnapshot    = "within a snapshot"                            // records are in an unfinished file
+	CrashBeforeNamed   = "after a snapshot, before it has its name"     // the file is whole and on disk
+	CrashBeforeCurrent = "after a snapshot was named, before it counts" // the manifest names the older one
+	CrashBeforeTidied  = "after a snapshot counts, before the old one is removed"
+)
+
+// crash visits a crash point.
+func (o *Options) crash(point string) error {
+	if o.Crash == nil {
+		return nil
+	}
+	if err := o.Crash(point); err != nil {
+		return &killed{err}
+	}
+	return nil
+}
+
+// killed is the error of a store that a test has killed.
+type killed struct{ error }
+
+func (k *killed) Unwrap() error { return k.error }
 
 func (o Options) withDefaults() Options {
 	if o.SnapshotLogBytes <= 0 {

@@ -29,6 +29,7 @@ type snapshotWriter struct {
 
 	block int64
 	buf   []byte
+	crash func(point string) error
 }
 
 // rangeCost is what looking through a range costs at least, in parts of a block.
@@ -41,7 +42,7 @@ func beginSnapshot(opts Options, dir string, store, number uint64, pos []byte) (
 	if err != nil {
 		return nil, err
 	}
-	w := &snapshotWriter{file: f, name: name, number: number, begun: opts.now(), block: opts.snapshotBlock}
+	w := &snapshotWriter{file: f, name: name, number: number, begun: opts.now(), block: opts.snapshotBlock, crash: opts.crash}
 	w.buf = appendFileHeader(w.buf, snapshotMagic, fileHeader{store: store, number: number})
 	at := len(w.buf)
 	w.buf = beginFrame(w.buf)
@@ -72,6 +73,9 @@ func (w *snapshotWriter) step(m *memory, budget int64) error {
 		}
 		w.sum = endFrame(w.buf, 0, w.sum)
 		if err := w.flush(); err != nil {
+			return err
+		}
+		if err := w.crash(CrashInSnapshot); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"meshwork.dev/pkg/broker"
 	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/state"
 )
 
 var errKill = errors.New("kill")
@@ -40,13 +41,16 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			w := newWorld(t, opts...)
 			dir, dead := t.TempDir(), 0
 			defs := []Definition{w.counts()}
-			for round, point := range []string{crashAfterRead, crashAfterProcess, crashAfterCommit, crashAfterApply, crashInRestore, crashAfterCommit, crashAfterProcess} {
+			for round, point := range []string{
+				crashAfterRead, crashAfterProcess, crashAfterCommit, state.CrashInSnapshot, crashAfterApply, crashInRestore, state.CrashBeforeNamed,
+				crashAfterCommit, state.CrashBeforeCurrent, crashAfterProcess, state.CrashBeforeTidied, state.CrashInSnapshot,
+			} {
 				dead += w.feed(400)
 				left := atomic.Int32{}
 				left.Store(int32(1 + round%3))
 				n := w.start(dir, defs, func(c *Config) {
 					c.MaxTxnBytes = 4 << 10
-					c.State.SnapshotLogBytes, c.State.SnapshotRatio = 4<<10, 0.01 // always within a snapshot
+					c.State.SnapshotLogBytes, c.State.SnapshotRatio = 512, 0.01 // always within a snapshot
 					c.SessionTimeout = 6 * time.Second
 					c.crash = func(at string) error {
 						if at == point && left.Add(-1) <= 0 {

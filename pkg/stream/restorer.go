@@ -200,7 +200,11 @@ func (w *worker) openStore(dir string) (state.Store, error) {
 			return nil, fmt.Errorf("make the state folder: %w", err)
 		}
 	}
-	s, err := open(dir, w.r.cfg.State)
+	opts := w.r.cfg.State
+	if w.r.cfg.crash != nil {
+		opts.Crash = w.crash
+	}
+	s, err := open(dir, opts)
 	if errors.Is(err, state.ErrCorrupt) && dir != "" {
 		w.log.Error("local state is damaged; rebuilding it from the changelog", zap.String("dir", dir), zap.Error(err))
 		if err := os.RemoveAll(dir); err != nil {
