@@ -9,6 +9,7 @@ import (
 	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/customerint"
 	"meshwork.dev/schemas/orderproc"
+	"meshwork.dev/schemas/prodrec"
 	"meshwork.dev/schemas/product"
 	"meshwork.dev/schemas/shop"
 )
@@ -58,6 +59,15 @@ func Topics() []*schemas.Info {
 		orderproc.PurchaseLedgerState.TopicInfo(),
 		orderproc.PurchasePostingEvent.TopicInfo(),
 		orderproc.ReturnMatchedEvent.TopicInfo(),
+		prodrec.ItemNeighboursState.TopicInfo(),
+		prodrec.ItemPopularityState.TopicInfo(),
+		prodrec.ItemSignalEvent.TopicInfo(),
+		prodrec.ItemSoldEvent.TopicInfo(),
+		prodrec.PopularItemsState.TopicInfo(),
+		prodrec.RecommendationState.TopicInfo(),
+		prodrec.ShopperSignalEvent.TopicInfo(),
+		prodrec.ShopperState.TopicInfo(),
+		prodrec.ViewSignalEvent.TopicInfo(),
 		product.ProductChangeEvent.TopicInfo(),
 		product.ProductHistoryEvent.TopicInfo(),
 		product.ProductSalesState.TopicInfo(),
