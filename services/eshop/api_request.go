@@ -36,6 +36,12 @@ type actionRequest struct {
 
 // parse makes an action of JSON, checked. key is the Idempotency-Key it came with, empty for none.
 func (a *api) parse(body []byte, key string) (*shop.ShopAction, *failure) {
+	if len(body) > maxBody {
+		return nil, &failure{
+			Title: "The action is too large", Status: http.StatusRequestEntityTooLarge,
+			Detail: "more bytes than are taken of one action",
+		}
+	}
 	var q actionRequest
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()

@@ -10,21 +10,24 @@ import (
 	"meshwork.dev/schemas/shop"
 )
 
-// The limits of an action. They bound what a visitor's row can grow to, and keep every sum within 18 digits.
+// The limits of an action. They keep a visitor's row well below what a broker takes as a record, and every sum within
+// 18 digits.
 const (
-	maxID       = 128                           // bytes in an id of a visitor, user, page or product
-	maxKey      = 512                           // bytes in an idempotenceId
-	maxURL      = 4096                          // bytes in an address
-	maxName     = 512                           // bytes in a name, a search term or a filter
-	maxAgent    = 2048                          // bytes in a user agent
-	maxFilters  = 50                            // filters, and values of one
-	maxComment  = 4096                          // bytes in a comment
-	maxQuantity = 100_000                       // pieces in an action, and in a line of a cart
-	maxLines    = 2000                          // different products in a cart
-	maxViews    = 1000                          // pages in a visit; nobody sees more
-	maxPrice    = schemas.Money(10_000_000_000) // of one piece
-	maxAhead    = 5 * time.Minute               // of the clock of the shop's front end over that of the API
-	maxBehind   = 7 * 24 * time.Hour            // between an action and its being taken in
+	maxID       = 128                        // bytes in an id of a visitor, user, page or product
+	maxKey      = 512                        // bytes in an idempotenceId
+	maxURL      = 4096                       // bytes in an address
+	maxName     = 512                        // bytes in a name, a search term or a filter
+	maxAgent    = 2048                       // bytes in a user agent
+	maxFilters  = 50                         // filters, and values of one
+	maxFilter   = 16 << 10                   // bytes of all filters
+	maxComment  = 4096                       // bytes in a comment
+	maxQuantity = 100_000                    // pieces in an action, and in a line of a cart
+	maxLines    = 1200                       // different products in a cart
+	maxLabel    = 200                        // bytes of a product's name or category that a cart keeps
+	maxViews    = 1000                       // pages in a visit; nobody sees more
+	maxPrice    = schemas.Money(999_999_999) // of one piece; a line stays within what order processing takes
+	maxAhead    = 5 * time.Minute            // of the clock of the shop's front end over that of the API
+	maxBehind   = 7 * 24 * time.Hour         // between an action and its being taken in
 )
 
 // earliest is before any shop.
@@ -212,6 +215,7 @@ func checkFilters(field string, fs []shop.Filter) *Problem {
 	if len(fs) > maxFilters {
 		return problem(field, "%d filters, at most %d are taken", len(fs), maxFilters)
 	}
+	size := 0
 	for i := range fs {
 		if len(fs[i].Values) > maxFilters || len(fs[i].Key) > maxName {
 			return problem(fmt.Sprintf("%s[%d]", field, i), "too many values, or too long a key")
@@ -220,7 +224,12 @@ func checkFilters(field string, fs []shop.Filter) *Problem {
 			if len(v) > maxName {
 				return problem(fmt.Sprintf("%s[%d].values[%d]", field, i, j), "%d bytes, at most %d are taken", len(v), maxName)
 			}
+			size += len(v)
 		}
+		size += len(fs[i].Key)
+	}
+	if size > maxFilter {
+		return problem(field, "%d bytes of filters, at most %d are taken", size, maxFilter)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package eshop
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
@@ -278,7 +279,10 @@ func (f *shopfront) product(c visitor, it *shop.ItemAction) shop.CartProduct {
 	if !ok {
 		return p
 	}
-	p.Name, p.Category = schemas.Some(row.Name), row.Category
+	p.Name = schemas.Some(shorten(row.Name, maxLabel))
+	if name, ok := row.Category.Get(); ok {
+		p.Category = schemas.Some(shorten(name, maxLabel))
+	}
 	if row.Currency == f.rules.Currency && row.ListPrice >= 0 && row.ListPrice <= maxPrice {
 		p.Price = schemas.Some(row.ListPrice)
 	}
@@ -293,7 +297,7 @@ func (f *shopfront) customer(c visitor) schemas.Opt[shop.CartCustomer] {
 	}
 	who := shop.CartCustomer{ID: id}
 	if row, known := f.customers.Get(c, id); known {
-		who.FirstName, who.LastName = row.FirstName, row.LastName
+		who.FirstName, who.LastName = short(row.FirstName), short(row.LastName)
 	}
 	return schemas.Some(who)
 }
@@ -305,6 +309,24 @@ func identify(c visitor, a *shop.ShopAction) shop.Identity {
 
 // productID is a product's id in the product domain's spelling.
 func productID(s string) string { return strings.ToUpper(strings.TrimSpace(s)) }
+
+// shorten cuts a text to at most n bytes, between letters.
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+func short(t schemas.Opt[string]) schemas.Opt[string] {
+	if t.Valid {
+		t.Value = shorten(t.Value, maxLabel)
+	}
+	return t
+}
 
 func trimmed(t schemas.Opt[string], also func(string) string) schemas.Opt[string] {
 	v := strings.TrimSpace(t.Or(""))
