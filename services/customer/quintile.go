@@ -104,9 +104,10 @@ func (t *tables) add(id string, row *customer.CustomerRanking) {
 		s.id = head
 		if a := t.aliases[head]; a != nil {
 			a.join(&s)
-		} else {
-			t.aliases[head] = &s
+			return
 		}
+		first := s // aliases are few; the others stay off the heap
+		t.aliases[head] = &first
 		return
 	}
 	t.list = append(t.list, s)
@@ -133,16 +134,15 @@ func (t *tables) rank(tell func(s *standing, r, f, m int32)) {
 			t.list = append(t.list, *a)
 		}
 	}
-	slices.SortFunc(t.list, func(a, b standing) int { return compareIDs(a.id, b.id) })
-	type place struct {
-		value int64
-		at    int32
+	places := t.byID()
+	order := make([]int32, len(places)) // the customers in the order of ids
+	for i, p := range places {
+		order[i] = p.at
 	}
-	places := make([]place, len(t.list))
-	var quintiles [rankings][]int8
+	var quintiles [rankings][]int8 // in that order too
 	for k := range rankings {
-		for i := range t.list {
-			places[i] = place{t.list[i].now.value(k), int32(i)}
+		for i, at := range order {
+			places[i] = place{t.list[at].now.value(k), int32(i)}
 		}
 		slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.at, b.at)) })
 		quintiles[k] = make([]int8, len(places))
@@ -151,17 +151,53 @@ func (t *tables) rank(tell func(s *standing, r, f, m int32)) {
 			q := int8(1 + 5*rank/len(places))
 			quintiles[k][p.at] = q
 			if int(q) > len(t.cuts[k])+1 {
-				t.cuts[k] = cutsUpTo(t.cuts[k], int(q), p.value, t.list[p.at].id)
+				t.cuts[k] = cutsUpTo(t.cuts[k], int(q), p.value, t.list[order[p.at]].id)
 			}
 		}
 	}
-	for i := range t.list {
-		s := &t.list[i]
+	for i, at := range order {
+		s := &t.list[at]
 		r, f, m := quintiles[byRecency][i], quintiles[byFrequency][i], quintiles[byMoney][i]
 		if t.all || s.news || s.was.orders == 0 || r != t.quintile(byRecency, s) || f != t.quintile(byFrequency, s) || m != t.quintile(byMoney, s) {
 			tell(s, int32(r), int32(f), int32(m))
 		}
 	}
+}
+
+// place is a customer by what it is sorted by.
+type place struct {
+	value int64
+	at    int32
+}
+
+// byID is the list in the order of ids, as places in it.
+func (t *tables) byID() []place {
+	places := make([]place, len(t.list))
+	for i := range t.list {
+		places[i] = place{plainNumber(t.list[i].id), int32(i)}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		if a.value >= 0 && b.value >= 0 { // as most are, and much faster
+			return cmp.Compare(a.value, b.value)
+		}
+		return compareIDs(t.list[a.at].id, t.list[b.at].id)
+	})
+	return places
+}
+
+// plainNumber is the number that an id is written as, in one way only; −1 where it is none or too large.
+func plainNumber(id string) int64 {
+	if len(id) == 0 || len(id) > 18 || id[0] == '0' {
+		return -1
+	}
+	n := int64(0)
+	for i := range len(id) {
+		if id[i] < '0' || id[i] > '9' {
+			return -1
+		}
+		n = 10*n + int64(id[i]-'0')
+	}
+	return n
 }
 
 // cutsUpTo adds the first customer of a quintile; where fewer than five customers skip quintiles, also of those

@@ -79,7 +79,7 @@ func New(lexicon, emoji io.Reader) (*Model, error) {
 	sum := sha256.New()
 	err := readTable(io.TeeReader(lexicon, sum), func(key, value string) error {
 		v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || v < -10 || v > 10 {
+		if err != nil || !(v >= -10 && v <= 10) { // also no number
 			return fmt.Errorf("%q has the valence %q: %w", key, value, ErrLexicon)
 		}
 		m.change(key, func(w *word) { w.valence, w.listed = v, true })
