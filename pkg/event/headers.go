@@ -78,6 +78,12 @@ func (t *Template) Append(dst []byte, id ID, at time.Time, trace Trace) (out []b
 	return dst, count
 }
 
+// Size is the most that Append appends.
+func (t *Template) Size() int {
+	const text = idLen + len(TimeLayout) + traceLen
+	return len(t.prefix) + len(idKey) + len(timeKey) + len(traceKey) + text + 6
+}
+
 // Headers gives the same headers as values, for producers that take them one
 // by one.
 func (t *Template) Headers(id ID, at time.Time, trace Trace) []Header {

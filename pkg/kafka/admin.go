@@ -127,7 +127,7 @@ func (c *Client) createTopics(ctx context.Context, specs []TopicSpec) (map[strin
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32()
+			d.throttled()
 			for n := d.arr(); n > 0 && d.err == nil; n-- {
 				name := d.str()
 				if v >= 7 {
@@ -192,7 +192,7 @@ func (c *Client) DeleteTopics(ctx context.Context, names ...string) error {
 				e.tags()
 			},
 			read: func(d *decoder, v int16) error {
-				d.i32()
+				d.throttled()
 				for n := d.arr(); n > 0 && d.err == nil; n-- {
 					name, code := d.str(), d.i16()
 					if v >= 5 {
@@ -266,7 +266,7 @@ func (c *Client) TopicConfigs(ctx context.Context, topics ...string) (map[string
 		},
 		read: func(d *decoder, v int16) error {
 			var first error
-			d.i32()
+			d.throttled()
 			for n := d.arr(); n > 0 && d.err == nil; n-- {
 				code, msg := d.i16(), d.str()
 				d.i8()
@@ -337,7 +337,7 @@ func (c *Client) AlterTopicConfigs(ctx context.Context, topic string, set map[st
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32()
+			d.throttled()
 			var first error
 			for n := d.arr(); n > 0 && d.err == nil; n-- {
 				code, msg := d.i16(), d.str()
@@ -370,7 +370,7 @@ func (c *Client) DeleteRecords(ctx context.Context, before map[TopicPartition]in
 					e.tags()
 				},
 				read: func(d *decoder, _ int16) error {
-					d.i32()
+					d.throttled()
 					readTopics(d, func(topic string) {
 						p, low, code := d.i32(), d.i64(), d.i16()
 						d.tags()
@@ -451,7 +451,7 @@ func (c *Client) listOffsets(ctx context.Context, tps []TopicPartition, at Offse
 					e.tags()
 				},
 				read: func(d *decoder, v int16) error {
-					d.i32()
+					d.throttled()
 					readTopics(d, func(topic string) {
 						p, code := d.i32(), d.i16()
 						d.i64() // timestamp

@@ -67,7 +67,7 @@ func (c *Client) groupsOf(ctx context.Context, broker int32) ([]GroupInfo, error
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			for n := d.arr(); n > 0 && d.err == nil; n-- {
 				g := GroupInfo{ID: d.str(), Protocol: d.str()}
@@ -131,7 +131,7 @@ func (c *Client) describeConsumerGroup(ctx context.Context, group string) (Group
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32()
+			d.throttled()
 			if d.arr() < 1 {
 				return codeErr(apiConsumerGroupDescribe, codeGroupIDNotFound)
 			}
@@ -227,7 +227,7 @@ func (c *Client) describeClassicGroup(ctx context.Context, group string) (GroupD
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32()
+			d.throttled()
 			if d.arr() < 1 {
 				return codeErr(apiDescribeGroups, codeGroupIDNotFound)
 			}
@@ -284,7 +284,7 @@ func (c *Client) DeleteGroups(ctx context.Context, groups ...string) error {
 				e.tags()
 			},
 			read: func(d *decoder, _ int16) error {
-				d.i32()
+				d.throttled()
 				var code int16
 				for n := d.arr(); n > 0 && d.err == nil; n-- {
 					d.raw()

@@ -58,7 +58,7 @@ func (c *Client) coordinator(ctx context.Context, to route) (int32, error) {
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32() // throttle
+			d.throttled()
 			if v < 4 {
 				code, msg := d.i16(), d.str()
 				id, host, port = d.i32(), d.str(), d.i32()

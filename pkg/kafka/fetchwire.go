@@ -85,7 +85,7 @@ func (f *fetchCall) write(e *encoder, v int16) {
 }
 
 func (f *fetchCall) read(d *decoder, v int16) error {
-	d.i32() // throttle
+	d.throttled()
 	if v >= 7 {
 		code := d.i16()
 		d.i32() // session

@@ -279,7 +279,7 @@ func (m *classicMember) leave() {
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			d.b = nil // the members' own codes tell nothing more
 			return codeErr(apiLeaveGroup, code)
@@ -327,7 +327,7 @@ func (m *classicMember) joinGroup(ctx context.Context) (joined, error) {
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			j.generation = d.i32()
 			if v >= 7 {
@@ -373,7 +373,7 @@ func (m *classicMember) syncGroup(ctx context.Context, j joined, plan map[string
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			if v >= 5 {
 				d.raw()
@@ -398,7 +398,7 @@ func (m *classicMember) heartbeat(ctx context.Context) error {
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			d.tags()
 			return codeErr(apiHeartbeat, code)

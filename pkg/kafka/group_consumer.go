@@ -322,7 +322,7 @@ func (m *consumerMember) heartbeat(ctx context.Context, epoch int32) (heartbeatA
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32() // throttle
+			d.throttled()
 			code, msg := d.i16(), d.str()
 			ans.member, ans.epoch = d.str(), d.i32()
 			ans.interval = time.Duration(d.i32()) * time.Millisecond

@@ -364,7 +364,7 @@ func (c *Client) metadataFrom(ctx context.Context, addr string, topics []string,
 }
 
 func (a *metadataAnswer) read(d *decoder, v int16) {
-	d.i32() // throttle
+	d.throttled()
 	a.cluster.Brokers = map[int32]string{}
 	for n := d.arr(); n > 0 && d.err == nil; n-- {
 		id, host, port := d.i32(), d.str(), d.i32()

@@ -55,7 +55,7 @@ func (c *Client) committedOffsets(ctx context.Context, group string, tps []Topic
 				e.tags()
 			},
 			read: func(d *decoder, _ int16) error {
-				d.i32()
+				d.throttled()
 				var first error
 				for n := d.arr(); n > 0 && d.err == nil; n-- {
 					topic := d.str()
@@ -140,7 +140,7 @@ func (c *Client) CommitOffsets(ctx context.Context, group string, offsets map[To
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32()
+			d.throttled()
 			var first error
 			readTopics(d, func(topic string) {
 				p, code := d.i32(), d.i16()

@@ -196,7 +196,7 @@ func readProduce(d *decoder, v int16, items []*produceItem) {
 		}
 		d.tags()
 	}
-	d.i32() // throttle
+	d.throttled()
 	d.tags()
 }
 

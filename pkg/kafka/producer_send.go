@@ -148,7 +148,7 @@ func (p *Producer) newIdentity() (producerIdentity, error) {
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			id.pid, id.epoch = d.i64(), d.i16()
 			d.tags()

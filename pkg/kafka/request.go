@@ -151,6 +151,9 @@ func (c *Client) exchange(parent context.Context, addr string, req *request) err
 	m := &exchange{req: req, client: c.cfg.ClientID, ctx: ctx, done: make(chan struct{})}
 	_, err := c.transport.RoundTrip(ctx, netAddr(addr), m)
 	if err == nil {
+		if m.throttle > 0 {
+			c.cfg.Metrics.Broker(addr).Throttled(m.throttle)
+		}
 		return m.result
 	}
 	// The connection's goroutine may still be inside RawExchange when a cancelled call returns. Its deadline has
@@ -184,10 +187,11 @@ type exchange struct {
 	state  atomic.Int32
 	done   chan struct{} // closed when RawExchange has returned
 
-	sent     bool  // some bytes were written
-	answered bool  // a whole answer came
-	result   error // what it says
-	err      error // why no answer came
+	throttle time.Duration // for how long the broker holds the client back
+	sent     bool          // some bytes were written
+	answered bool          // a whole answer came
+	result   error         // what it says
+	err      error         // why no answer came
 }
 
 var (
@@ -261,6 +265,9 @@ func (m *exchange) run(rw io.ReadWriter) error {
 	if d.err != nil {
 		in.release()
 		return fmt.Errorf("%w: answer to %s v%d: %w", ErrCorrupt, req.api.name, req.version, d.err)
+	}
+	if d.throttle > 0 {
+		m.throttle = time.Duration(d.throttle) * time.Millisecond
 	}
 	m.answered, m.result = true, result
 	if req.keep && result == nil {

@@ -22,7 +22,7 @@ func (p *TxnProducer) initProducerID(ctx context.Context) error {
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32() // throttle
+			d.throttled()
 			code := d.i16()
 			pid, epoch = d.i64(), d.i16()
 			d.tags()
@@ -65,7 +65,7 @@ func (p *TxnProducer) addPartitions(ctx context.Context, parts []*txnPart) error
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32() // throttle
+			d.throttled()
 			var worst error
 			for n := d.arr(); n > 0 && d.err == nil; n-- {
 				topic := d.str()
@@ -97,7 +97,7 @@ func (p *TxnProducer) addOffsets(ctx context.Context, group string) error {
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			d.tags()
 			return codeErr(apiAddOffsetsToTxn, code)
@@ -141,7 +141,7 @@ func (p *TxnProducer) commitOffsets(ctx context.Context, o *txnOffsets) error {
 			e.tags()
 		},
 		read: func(d *decoder, _ int16) error {
-			d.i32()
+			d.throttled()
 			var first error
 			for n := d.arr(); n > 0 && d.err == nil; n-- {
 				topic := d.str()
@@ -177,7 +177,7 @@ func (p *TxnProducer) endTxn(ctx context.Context, commit bool) error {
 			e.tags()
 		},
 		read: func(d *decoder, v int16) error {
-			d.i32()
+			d.throttled()
 			code := d.i16()
 			if v >= 5 {
 				if id, ep := d.i64(), d.i16(); code == 0 && id >= 0 {

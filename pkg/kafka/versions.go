@@ -124,7 +124,7 @@ func (c *Client) askVersions(ctx context.Context, addr string, version int16) (*
 			if v < 3 {
 				return nil
 			}
-			d.i32() // throttle
+			d.throttled()
 			bv.readFeatures(d)
 			return nil
 		},

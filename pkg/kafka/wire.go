@@ -90,10 +90,14 @@ var errShort = errors.New("answer is shorter than its fields")
 // that callers check once, at the end; loops over d.arr() end by themselves because a failed decoder counts zero.
 // Byte strings alias b.
 type decoder struct {
-	b    []byte
-	flex bool
-	err  error
+	b        []byte
+	flex     bool
+	err      error
+	throttle int32 // milliseconds for which the broker holds the client back
 }
+
+// throttled reads for how long the broker holds the client back.
+func (d *decoder) throttled() { d.throttle = d.i32() }
 
 func (d *decoder) fail() {
 	d.err = errShort
