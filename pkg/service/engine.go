@@ -25,7 +25,7 @@ type serviceRunner struct {
 }
 
 func (p *Platform) newEngine(services []Definition) (*engine, error) {
-	e := &engine{}
+	e, tables := &engine{}, &stream.Tables{}
 	for _, s := range services {
 		if s.Products == nil {
 			continue
@@ -41,7 +41,7 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 			Kafka: p.Kafka, Registry: stream.FromRegistry(p.Registry), Service: s.Name,
 			StateDir: filepath.Join(p.Config.StateDir, s.Name), InstanceID: p.Config.InstanceID,
 			Log: p.Log.Named(s.Name), Metrics: p.Metrics, CommitInterval: p.Config.CommitInterval, StopTimeout: p.Config.ShutdownTimeout * 2 / 3,
-			Codec: p.Config.codec(), NoTopics: !p.Config.CreateTopics, NoRegister: !p.Config.CreateTopics,
+			Tables: tables, Codec: p.Config.codec(), NoTopics: !p.Config.CreateTopics, NoRegister: !p.Config.CreateTopics,
 		}, products...)
 		if err != nil {
 			return nil, fmt.Errorf("service %s: %w", s.Name, err)

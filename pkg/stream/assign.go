@@ -117,6 +117,7 @@ func (w *worker) tick(now time.Time) {
 		}
 	}
 	w.ticked = now
+	w.degraded()
 	w.publishStatus()
 }
 

@@ -23,7 +23,8 @@ type taskSink struct {
 // open makes the task part of the open transaction, beginning one if need be.
 func (w *worker) open(r *running) *taskSink {
 	if w.cur == nil {
-		w.cur = &batch{txn: w.prod.begin(), started: time.Now(), builders: make([][]*kafka.BatchBuilder, len(w.def.outputs)), outs: make([]outCount, len(w.def.outputs))}
+		w.cur = &batch{txn: w.prod.begin(), started: time.Now(), sample: w.sample[:0], builders: make([][]*kafka.BatchBuilder, len(w.def.outputs)), outs: make([]outCount, len(w.def.outputs))}
+		w.sample = nil
 	}
 	if !r.joined {
 		r.joined = true
@@ -42,6 +43,7 @@ func (s *taskSink) Append(out int, partition int32, ts int64, key, value, header
 	b := bs[partition]
 	if b == nil {
 		b = s.b.txn.partition(kafka.TopicPartition{Topic: s.w.def.outputs[out].info.Name, Partition: partition})
+		b.MaxBytes = s.w.batchBytes(out)
 		bs[partition] = b
 	}
 	b.Append(ts, key, value, headers, count)
@@ -55,6 +57,7 @@ func (s *taskSink) Append(out int, partition int32, ts int64, key, value, header
 	}
 	if s.w.isChangelog(out) && partition == s.r.p {
 		s.r.appended[out]++
+		s.b.changelog++
 	}
 }
 
@@ -127,6 +130,7 @@ func (w *worker) onResult(ctx context.Context, err error) error {
 		return w.onFailed(ctx, err, took, b)
 	}
 	w.inflight, w.failures = nil, 0
+	w.sample = b.sample // for the next one
 	if err := w.crash(crashAfterCommit); err != nil {
 		return err
 	}
@@ -161,8 +165,8 @@ func (w *worker) onResult(ctx context.Context, err error) error {
 		w.met.outs[o].Published(telemetry.KindTombstone, b.outs[o].tombstones, b.outs[o].tombBytes, now)
 	}
 	w.met.group.Committed(took, nil, now)
-	if b.oldest > 0 {
-		w.met.product.ObserveE2E(now.Sub(time.UnixMilli(b.oldest))) // of the record that waited longest
+	for _, ts := range b.sample {
+		w.met.product.ObserveE2E(now.Sub(time.UnixMilli(ts)))
 	}
 	w.publishStatus()
 	return w.crash(crashAfterApply)
@@ -176,10 +180,13 @@ func (w *worker) onFailed(ctx context.Context, err error, took time.Duration, b 
 	switch {
 	case errors.Is(err, kafka.ErrFenced):
 		return fmt.Errorf("product %s: another instance with the same id has taken over: %w", w.def.name, err)
-	case errors.Is(err, errCrashed), errors.Is(err, kafka.ErrClosed), errors.Is(err, kafka.ErrAuth), errors.Is(err, kafka.ErrUnsupported), errors.Is(err, kafka.ErrTooLarge):
+	case errors.Is(err, errCrashed), errors.Is(err, kafka.ErrClosed), errors.Is(err, kafka.ErrAuth), errors.Is(err, kafka.ErrUnsupported), errors.Is(err, kafka.ErrTooLarge) && w.failures > 1:
 		return fmt.Errorf("product %s: commit: %w", w.def.name, err)
 	}
 	w.met.group.Committed(took, err, time.Now())
+	if errors.Is(err, kafka.ErrTooLarge) {
+		w.r.learnLimits(ctx, w.def) // somebody lowered one: what is too large by it becomes a dead letter
+	}
 	w.log.Warn("transaction not committed; starting again from the committed offsets", zap.Error(err), zap.Int("records", b.records), zap.Int("in a row", w.failures))
 	w.dropOpen()
 	for p, r := range w.tasks {

@@ -30,6 +30,8 @@
 // panic is a failure. What follows is Spec.OnError: repetitions, then a dead
 // letter with the original bytes, or a stop. Undecodable records are not
 // repeated; an unreachable registry is waited for and never the record's fault.
+// What a topic refuses because of its max.message.bytes is the failure of the
+// record that led to it.
 //
 // Reactions may be run again for the same record, so they must depend on the
 // record, the state and their tables alone. [Ctx.ID] gives the same identities

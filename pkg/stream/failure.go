@@ -22,7 +22,8 @@ const (
 	DLQReason    = "mw-dlq-reason"    // decode, schema_unknown, validation, handler, poison or late
 	DLQError     = "mw-dlq-error"
 	DLQAttempts  = "mw-dlq-attempts"
-	DLQTimer     = "mw-dlq-timer" // the timer's stored key, where no record but a timer failed
+	DLQLeftOut   = "mw-dlq-left-out" // bytes of the value, where the dead-letter topic cannot take it: see topic and offset
+	DLQTimer     = "mw-dlq-timer"    // the timer's stored key, where no record but a timer failed
 )
 
 const (
@@ -37,8 +38,10 @@ func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
 		bad     *undecodable
 		refused *rejected
 		crashed *panicked
+		large   *tooLarge
 	)
 	final, reason := false, telemetry.ReasonHandler
+	t.asksRegistry = avro.IsRetriable(err)
 	switch {
 	case errors.As(err, &f):
 		return Done, t.stopped(r, err)
@@ -56,6 +59,8 @@ func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
 			// A schema may be registered a moment after its first record is read elsewhere.
 			final, reason = false, telemetry.ReasonSchemaUnknown
 		}
+	case errors.As(err, &large):
+		final = true
 	case errors.As(err, &refused):
 		final, reason = true, telemetry.ReasonValidation
 	case errors.As(err, &crashed):
@@ -124,6 +129,10 @@ func (t *Task) deadLetter(r *kafka.Record, reason telemetry.Reason, err error, s
 	partition := t.p
 	if p := t.outs[out].partitions; int(partition) >= p {
 		partition %= int32(p)
+	}
+	if limit := t.outs[out].limit; limit > 0 && len(key)+len(value)+len(h)+batchRoom+recordRoom > limit {
+		header(DLQLeftOut, strconv.Itoa(len(value)))
+		value = nil
 	}
 	sink.Append(out, partition, t.cfg.Now().UnixMilli(), key, value, h, n)
 }

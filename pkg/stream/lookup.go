@@ -12,25 +12,83 @@ import (
 	"meshwork.dev/schemas"
 )
 
-// follower keeps a full copy of a topic. Its goroutine writes it; reactions
-// read it under the lock.
-type follower struct {
-	r     *Runner
-	info  *schemas.Info
-	ready chan struct{}
-
-	mu    sync.Mutex
-	store state.Store
+// Tables are the copies of [Lookup] topics in a process. Runners that are given
+// the same one share them: a topic is read and held once, however many products
+// look into it. The zero value is ready; it must not be copied.
+type Tables struct {
+	mu sync.Mutex
+	m  map[tableKey]*follower
 }
 
-func newFollower(r *Runner, info *schemas.Info) *follower {
-	return &follower{r: r, info: info, ready: make(chan struct{})}
+type tableKey struct {
+	kafka *kafka.Client
+	topic string
+}
+
+// acquire gives the copy of a topic, which it starts to read for the first one
+// who asks. Each acquire is followed by a release.
+func (s *Tables) acquire(ctx context.Context, r *Runner, info *schemas.Info) *follower {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := tableKey{r.cfg.Kafka, info.Name}
+	f := s.m[key]
+	if f == nil {
+		if s.m == nil {
+			s.m = map[tableKey]*follower{}
+		}
+		f = &follower{
+			key: key, parts: r.parts[info.Name], log: r.cfg.Log,
+			ready: make(chan struct{}), done: make(chan struct{}),
+		}
+		s.m[key] = f
+		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the others may stay
+		f.stop = cancel
+		go func() {
+			defer close(f.done)
+			f.err = f.run(ctx)
+		}()
+	}
+	f.users++
+	return f
+}
+
+// release ends the reading with the last user, and waits for its end.
+func (s *Tables) release(f *follower) {
+	s.mu.Lock()
+	f.users--
+	last := f.users == 0
+	if last {
+		delete(s.m, f.key)
+	}
+	s.mu.Unlock()
+	if last {
+		f.stop()
+		<-f.done
+		f.close()
+	}
+}
+
+// follower keeps a full copy of a topic. Its goroutine writes it; reactions of
+// all products read it under the lock.
+type follower struct {
+	key   tableKey
+	parts int
+	log   *zap.Logger
+	users int // under Tables.mu
+	stop  context.CancelFunc
+
+	ready chan struct{} // closed when the copy is as complete as the topic was at the start
+	done  chan struct{} // closed when nobody writes any more
+	err   error         // why, after done
+
+	mu    sync.RWMutex
+	store state.Store
 }
 
 // Get appends the row of key.
 func (f *follower) Get(dst, key []byte) ([]byte, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.mu.RLock() // a store in memory may be read by several at once
+	defer f.mu.RUnlock()
 	v, ok := f.store.Get(key)
 	return append(dst, v...), ok
 }
@@ -43,32 +101,31 @@ func (f *follower) close() {
 	}
 }
 
-// run follows the topic until ctx ends; ready is closed when the copy is as
-// complete as the topic was at the start.
+// run follows the topic until ctx ends.
 func (f *follower) run(ctx context.Context) error {
 	var err error
 	if f.store, err = state.OpenMemory("", state.Options{}); err != nil {
-		return fmt.Errorf("copy of %s: %w", f.info.Name, err)
+		return fmt.Errorf("copy of %s: %w", f.key.topic, err)
 	}
 	var tps []kafka.TopicPartition
-	for p := range f.r.parts[f.info.Name] {
-		tps = append(tps, kafka.TopicPartition{Topic: f.info.Name, Partition: int32(p)})
+	for p := range f.parts {
+		tps = append(tps, kafka.TopicPartition{Topic: f.key.topic, Partition: int32(p)})
 	}
-	ends, err := f.r.cfg.Kafka.ListOffsets(ctx, tps, kafka.Latest, kafka.ReadCommitted)
+	ends, err := f.key.kafka.ListOffsets(ctx, tps, kafka.Latest, kafka.ReadCommitted)
 	if err == nil {
 		var starts map[kafka.TopicPartition]int64
-		if starts, err = f.r.cfg.Kafka.ListOffsets(ctx, tps, kafka.Earliest, kafka.ReadCommitted); err == nil {
+		if starts, err = f.key.kafka.ListOffsets(ctx, tps, kafka.Earliest, kafka.ReadCommitted); err == nil {
 			return f.follow(ctx, starts, ends)
 		}
 	}
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was asked to stop
 	}
-	return fmt.Errorf("copy of %s: %w", f.info.Name, err)
+	return fmt.Errorf("copy of %s: %w", f.key.topic, err)
 }
 
 func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicPartition]int64) error {
-	fetch := f.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxBufferedBytes: 8 << 20})
+	fetch := f.key.kafka.NewFetcher(kafka.FetchConfig{MaxBufferedBytes: 8 << 20, MaxWait: idleFetch})
 	defer fetch.Close()
 	for tp, at := range starts {
 		fetch.Add(tp, at)
@@ -80,7 +137,7 @@ func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicParti
 	tell := func() {
 		if len(left) == 0 && !told {
 			told = true
-			f.r.cfg.Log.Info("lookup table complete", zap.String("topic", f.info.Name), zap.Int("rows", f.store.Len()))
+			f.log.Info("lookup table complete", zap.String("topic", f.key.topic), zap.Int("rows", f.store.Len()))
 			close(f.ready)
 		}
 	}
@@ -112,7 +169,7 @@ func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicParti
 			}
 			c.Release()
 			if err != nil {
-				return fmt.Errorf("copy of %s: %w", f.info.Name, err)
+				return fmt.Errorf("copy of %s: %w", f.key.topic, err)
 			}
 		}
 		tell()

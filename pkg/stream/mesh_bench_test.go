@@ -72,7 +72,7 @@ func TestMeshThroughput(t *testing.T) {
 		t.Skip("set MESHWORK_MESH_BENCH to the number of events, such as 500000")
 	}
 	ctx := t.Context()
-	b, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0"})
+	b, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0", Dir: t.TempDir()}) // as in meshwork up
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.Close()) }()
 	c, err := kafka.NewClient(kafka.Config{Brokers: b.Addrs()})

@@ -10,8 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"meshwork.dev/pkg/avro"
+	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/stream/internal/sample"
 	"meshwork.dev/pkg/telemetry"
+	"meshwork.dev/schemas/wire"
 )
 
 // TestMetricsTellTheTruth compares counters with what was sent.
@@ -22,6 +25,11 @@ func TestMetricsTellTheTruth(t *testing.T) {
 	dead := w.feed(1000)
 	n := w.start(t.TempDir(), []Definition{w.counts()}, func(c *Config) { c.Metrics, c.Service = m, "svc" })
 	n.caughtUp(t)
+	keys := 0
+	for _, s := range n.Status() {
+		keys += s.Keys
+	}
+	require.Len(t, w.want, keys)
 	n.stop(t)
 	hits := 0
 	for _, c := range w.want {
@@ -42,7 +50,7 @@ func TestMetricsTellTheTruth(t *testing.T) {
 						continue series
 					}
 				}
-				sum += s.GetCounter().GetValue() + s.GetGauge().GetValue()
+				sum += s.GetCounter().GetValue() + s.GetGauge().GetValue() + float64(s.GetHistogram().GetSampleCount())
 			}
 		}
 		return sum
@@ -51,10 +59,53 @@ func TestMetricsTellTheTruth(t *testing.T) {
 	require.InDelta(t, dead, total("dlq_records_total", `"svc"`), 0.1)
 	require.Positive(t, total("txn_total", "committed"))
 	require.InDelta(t, dead, total("processor_records_total", "dead_letter"), 0.1)
+	require.GreaterOrEqual(t, total("dataproduct_e2e_latency_seconds"), total("txn_total", "committed"), "latency is sampled in every transaction")
+	require.Zero(t, total("state_changelog_lag_records"), "all is applied")
 	require.Less(t, testutil.CollectAndCount(m.LagRecords), 1, "given-up partitions have no lag")
 	problems, err := testutil.GatherAndLint(reg)
 	require.NoError(t, err)
 	require.Empty(t, problems)
+}
+
+// TestKeysAreRows does not count what the engine remembers for itself.
+func TestKeysAreRows(t *testing.T) {
+	w := newWorld(t)
+	send(w, w.s.Hits, past, hit("a", 1))
+	send(w, w.s.Hits, past, hit("b", 1))
+	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo), OnTimer("t", func(*Ctx[string, sample.Count], time.Time) error { return nil }))})
+	n.caughtUp(t)
+	require.Equal(t, 2, n.Status()[0].Keys)
+	n.stop(t)
+}
+
+// TestDegraded shows the registry's absence while records wait for it.
+func TestDegraded(t *testing.T) {
+	w := newWorld(t)
+	m := telemetry.NewMetrics(prometheus.NewRegistry())
+	w.reg.mu.Lock()
+	w.reg.text = append(w.reg.text, sample.OldHitSchema)
+	w.reg.mu.Unlock()
+	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))}, func(c *Config) { c.Metrics, c.Service = m, "svc" })
+	require.Eventually(t, n.Ready, 20*time.Second, 10*time.Millisecond)
+	down := func(is bool) {
+		w.reg.mu.Lock()
+		defer w.reg.mu.Unlock()
+		w.reg.down = is
+	}
+	down(true)
+	c := w.client()
+	p, err := c.NewTxnProducer(t.Context(), kafka.TxnConfig{ID: "feed-degraded"})
+	require.NoError(t, err)
+	defer p.Close()
+	txn := p.NewTxn()
+	txn.Append(kafka.TopicPartition{Topic: w.s.Hits.Info.Name}, time.Now().UnixMilli(), []byte("a"), wire.AppendLong(wire.AppendString(avro.AppendHeader(nil, 1), "a"), 1))
+	require.NoError(t, p.Commit(t.Context(), txn))
+	gauge := func() float64 { return testutil.ToFloat64(m.Degraded.WithLabelValues("svc", "registry_unreachable")) }
+	require.Eventually(t, func() bool { return gauge() == 1 }, 20*time.Second, 10*time.Millisecond)
+	down(false)
+	require.Eventually(t, func() bool { return gauge() == 0 }, 20*time.Second, 10*time.Millisecond)
+	n.caughtUp(t)
+	n.stop(t)
 }
 
 func TestNothingIsLeftBehind(t *testing.T) {

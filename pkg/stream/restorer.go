@@ -170,6 +170,7 @@ func (res *restore) attach(store state.Store, dir string) error {
 	var err error
 	r.task, err = NewTask(defined{w.def}, TaskConfig{
 		Partition: res.p, Store: store, Schemas: w.r.cfg.Registry, Decoders: &w.r.decs, Now: time.Now,
+		MaxRecord:  w.maxRecord,
 		SchemaID:   func(topic string) int32 { return w.r.ids[topic] },
 		Partitions: func(topic string) int { return w.r.parts[topic] },
 		View: func(topic string) View {
@@ -202,7 +203,7 @@ func (w *worker) openStore(dir string) (state.Store, error) {
 	}
 	opts := w.r.cfg.State
 	if w.r.cfg.crash != nil {
-		opts.Crash = w.crash
+		opts.Crash = w.crashBeside
 	}
 	s, err := open(dir, opts)
 	if errors.Is(err, state.ErrCorrupt) && dir != "" {

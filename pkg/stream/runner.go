@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -47,6 +48,10 @@ type Config struct {
 	Metrics    *telemetry.Metrics
 	State      state.Options
 
+	// Tables holds the copies of Lookup topics. Runners of one process are given
+	// the same, to share them. Default: one of its own.
+	Tables *Tables
+
 	CommitInterval time.Duration // how long a transaction gathers records; default 100 ms
 	MaxTxnBytes    int           // a transaction of this size is committed at once; default 8 MiB
 	IdleAfter      time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
@@ -83,8 +88,11 @@ type Runner struct {
 	ids     map[string]int32
 	topicID map[string]string
 	decs    Decoders
+	limits  limits
 	views   map[string]*follower
 	workers []*worker
+
+	restricted [len(restrictions)]atomic.Int32 // products, by restriction
 }
 
 // NewRunner checks the definitions and the configuration.
@@ -103,6 +111,9 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
+	}
+	if cfg.Tables == nil {
+		cfg.Tables = &Tables{}
 	}
 	r := &Runner{cfg: cfg, parts: map[string]int{}, ids: map[string]int32{}, topicID: map[string]string{}, views: map[string]*follower{}}
 	if cfg.Kafka == nil || cfg.Registry == nil {
@@ -135,12 +146,19 @@ func (r *Runner) Run(ctx context.Context) error {
 	for _, d := range r.defs {
 		for _, l := range d.lookups {
 			if r.views[l.info.Name] == nil {
-				r.views[l.info.Name] = newFollower(r, l.info)
+				r.views[l.info.Name] = r.cfg.Tables.acquire(ctx, r, l.info)
 			}
 		}
 	}
 	for _, f := range r.views {
-		g.Go(func() error { return f.run(ctx) })
+		g.Go(func() error {
+			select {
+			case <-f.done:
+				return f.err
+			case <-ctx.Done():
+				return nil
+			}
+		})
 	}
 	for _, w := range r.workers {
 		g.Go(func() error {
@@ -158,7 +176,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	err := g.Wait()
 	for _, f := range r.views {
-		f.close()
+		r.cfg.Tables.release(f)
 	}
 	return err
 }
@@ -214,6 +232,7 @@ func (r *Runner) prepare(ctx context.Context) error {
 			r.ids[o.info.Name] = int32(id)
 		}
 	}
+	r.learnLimits(ctx, r.defs...)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/telemetry"
 )
 
 // State is what a product is doing.
@@ -39,7 +40,7 @@ type ProductStatus struct {
 	Timers    int               // pending ones
 	TimersDue int               // of which are due by the time of day and wait for idle inputs or their turn
 	Pending   bool              // a transaction is open or being committed
-	Keys      int               // entries of state
+	Keys      int               // entries of state: rows, joined rows, timers, ids seen
 	Bytes     int64             // their size
 }
 
@@ -136,6 +137,7 @@ func (w *worker) publishStatus() {
 	s := w.status()
 	w.state.Store(&s)
 	w.met.store.SetSize(s.Keys, s.Bytes)
+	w.met.store.SetChangelogLag(w.changelogLag(&s))
 	if s.State == CaughtUp {
 		w.met.product.SetWatermark(time.Now())
 		return
@@ -153,6 +155,50 @@ func (w *worker) publishStatus() {
 	}
 }
 
+// changelogLag is how many records of the changelogs the stores have not taken
+// in: those a restore still has to read, and those of transactions that are not
+// known to be committed.
+func (w *worker) changelogLag(s *ProductStatus) (n int64) {
+	for _, r := range s.Restores {
+		n += r.Total - r.Read
+	}
+	for _, b := range [...]*batch{w.cur, w.inflight} {
+		if b != nil {
+			n += int64(b.changelog)
+		}
+	}
+	return n
+}
+
+// degraded tells under which restrictions the product works at present.
+func (w *worker) degraded() {
+	state, registry := false, false
+	for _, r := range w.tasks {
+		state = state || r.task.store.Stats().Err != nil
+		registry = registry || r.retry && r.task.asksRegistry
+	}
+	m, service := w.r.cfg.Metrics, w.r.cfg.Service
+	for i, is := range [...]bool{state, registry, w.failures > 0} {
+		if is != w.restricted[i] { // the gauge is that of the service: see restrict
+			w.restricted[i] = is
+			w.r.restrict(m, service, i, is)
+		}
+	}
+}
+
+// Restrictions, as reasons of the degraded gauge.
+var restrictions = [...]string{"state_not_persisted", "registry_unreachable", "commits_failing"}
+
+// restrict counts the products under a restriction; the service works under it
+// while there is one.
+func (r *Runner) restrict(m *telemetry.Metrics, service string, i int, is bool) {
+	n := int32(-1)
+	if is {
+		n = 1
+	}
+	m.SetDegraded(service, restrictions[i], r.restricted[i].Add(n) > 0)
+}
+
 func (w *worker) status() ProductStatus {
 	now := time.Now()
 	s := ProductStatus{Name: w.def.name, Group: w.def.group, State: Running, Tasks: len(w.tasks), Pending: w.cur != nil || w.inflight != nil}
@@ -167,7 +213,7 @@ func (w *worker) status() ProductStatus {
 		if eok && !e.After(now) || wok && !wall.After(now) {
 			s.TimersDue++
 		}
-		s.Keys += r.task.store.Len()
+		s.Keys += r.task.keys()
 		s.Bytes += r.task.store.Bytes()
 	}
 	for _, res := range w.restoring {

@@ -42,6 +42,7 @@ type TaskConfig struct {
 	Partitions func(topic string) int   // the partitions an output has
 	View       func(topic string) View  // the copy of a Lookup topic; may be nil without Lookup tables
 	Now        func() time.Time         // the time of day
+	MaxRecord  func(topic string) int   // the largest record an output takes, with all around it; 0 or a nil function: any
 	Decoders   *Decoders                // shared by the tasks of a process; nil for its own
 }
 
@@ -74,9 +75,11 @@ type Task struct {
 	org, last             current
 	sticky                error
 	attempts              int
+	asksRegistry          bool // the record at hand waits for the registry
 	retryAt               time.Time
 	kbuf, vbuf, hbuf, tmp []byte
 	counts, sealedCounts  []Counts
+	limited               bool // some output has a limit
 }
 
 // current is the record or timer at hand.
@@ -102,6 +105,7 @@ type taskOutput struct {
 	head       [avro.HeaderLen]byte
 	partitions int
 	tmpl       *event.Template
+	limit      int             // of a record's bytes; 0 for none
 	envelope   *event.Envelope // for records without trace
 	box        any
 }
@@ -173,6 +177,7 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 			return nil, fmt.Errorf("product %s: no copy of %s", def.name, l.info.Name)
 		}
 	}
+	t.learnLimits()
 	if err := def.newExec(t); err != nil {
 		return nil, err
 	}
@@ -270,6 +275,17 @@ func (t *Task) NextDue() (event time.Time, eventOK bool, wall time.Time, wallOK 
 	return time.UnixMilli(e), e != math.MaxInt64, time.UnixMilli(w), w != math.MaxInt64
 }
 
+// keys is the number of entries of state; the event clock is none.
+func (t *Task) keys() int {
+	n := t.store.Len()
+	if t.def.usesClock && n > 0 {
+		if _, ok := t.store.Get([]byte{clockState}); ok {
+			n--
+		}
+	}
+	return n
+}
+
 // Timers is the number of entries in the timer queues, stale ones included.
 func (t *Task) Timers() int { return len(t.event) + len(t.wall) }
 
@@ -300,6 +316,9 @@ func (t *Task) attempt(r *kafka.Record, sink Sink, fn func() error) (Outcome, er
 	err := t.call(r, fn)
 	if t.sticky != nil {
 		err = t.sticky
+	}
+	if err == nil && t.limited {
+		err = t.fits()
 	}
 	if err == nil {
 		t.flush(sink)
@@ -512,6 +531,7 @@ func (t *Task) Restored() error {
 		}
 	}
 	t.Rollback()
+	t.learnLimits()
 	return t.loadTimers()
 }
 

@@ -35,19 +35,22 @@ type worker struct {
 
 	cur      *batch
 	inflight *batch
-	failures int // commits that failed in a row
+	sample   []int64 // memory for the next batch's
+	failures int     // commits that failed in a row
 
 	life     context.Context //nolint:containedctx // the commits' own lifetime: from run to the end of the stop
 	chunks   chan []*kafka.Chunk
 	results  chan error
 	restored chan *restore
 	asks     chan chan ProductStatus
+	killed   chan error // by a test
 	wg       sync.WaitGroup
 
 	state           atomic.Pointer[ProductStatus]
 	restoredRecords atomic.Int64 // changelog records read by restores
 	drainC          drained
 	ticked          time.Time
+	restricted      [len(restrictions)]bool
 	met             workerMetrics
 }
 
@@ -62,15 +65,16 @@ type workerMetrics struct {
 
 // batch is a transaction being built or committed.
 type batch struct {
-	txn      transaction
-	tasks    []*running
-	after    []position // by task: the position that holds once committed
-	started  time.Time
-	sealed   time.Time
-	builders [][]*kafka.BatchBuilder
-	outs     []outCount
-	records  int
-	oldest   int64 // event time, ms; 0 before the first record
+	txn       transaction
+	tasks     []*running
+	after     []position // by task: the position that holds once committed
+	started   time.Time
+	sealed    time.Time
+	builders  [][]*kafka.BatchBuilder
+	outs      []outCount
+	records   int
+	sample    []int64 // event times, ms, of some of them
+	changelog int     // records
 }
 
 type outCount struct {
@@ -83,7 +87,7 @@ func newWorker(r *Runner, def *definition) *worker {
 		r: r, def: def, log: r.cfg.Log.With(zap.String("product", def.name)),
 		tasks: map[int32]*running{}, byTP: map[kafka.TopicPartition]*queue{}, restoring: map[int32]*restore{},
 		chunks: make(chan []*kafka.Chunk), results: make(chan error, 1), restored: make(chan *restore),
-		asks: make(chan chan ProductStatus),
+		asks: make(chan chan ProductStatus), killed: make(chan error, 1),
 	}
 	m := r.cfg.Metrics
 	w.met = workerMetrics{
@@ -127,7 +131,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 	if w.r.cfg.wrap != nil {
 		w.prod = w.r.cfg.wrap(w.prod)
 	}
-	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{})
+	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxWait: idleFetch})
 	w.group = w.joinGroup(w.member) //nolint:contextcheck // the group lives until it is left
 	side, stopSide := context.WithCancel(context.WithoutCancel(ctx))
 	w.life = side
@@ -157,6 +161,11 @@ func (w *worker) run(ctx context.Context) (err error) {
 	return err
 }
 
+// idleFetch is how long a broker may wait for records: it answers at once when
+// there are some, so this is only how often a product that has nothing to do
+// asks again. Processes have dozens of products.
+const idleFetch = 3 * time.Second
+
 var errCrashed = errors.New("crashed by a test")
 
 func (w *worker) crash(point string) error {
@@ -167,6 +176,18 @@ func (w *worker) crash(point string) error {
 		return errors.Join(errCrashed, err)
 	}
 	return nil
+}
+
+// crashBeside is crash for goroutines other than the loop, which is told.
+func (w *worker) crashBeside(point string) error {
+	err := w.crash(point)
+	if err != nil {
+		select {
+		case w.killed <- err:
+		default: // it is being told already
+		}
+	}
+	return err
 }
 
 // poll hands fetched chunks to the loop.
@@ -223,6 +244,8 @@ func (w *worker) loop(ctx context.Context) error {
 			if err := w.onRestored(res); err != nil {
 				return err
 			}
+		case err := <-w.killed:
+			return err
 		case ask := <-w.asks:
 			w.publishStatus() // who looks next must not see less than the one who asked was told
 			ask <- *w.state.Load()
@@ -301,6 +324,13 @@ func (w *worker) full() bool {
 // at: event time then stays close together between partitions.
 const quantum = 256
 
+// The latency of one record in so many is observed, and of so many in a
+// transaction: a quiet product's first records, and a fair part of a busy one's.
+const (
+	sampleEvery = 64
+	maxSample   = 256
+)
+
 // work processes some records, or fires timers. It reports whether there may be
 // more to do at once.
 func (w *worker) work() (bool, error) {
@@ -334,8 +364,8 @@ func (w *worker) work() (bool, error) {
 			break
 		}
 		w.cur.records++
-		if ts := bestQ.head.Timestamp; ts < w.cur.oldest || w.cur.oldest == 0 {
-			w.cur.oldest = ts
+		if w.cur.records%sampleEvery == 1 && len(w.cur.sample) < maxSample {
+			w.cur.sample = append(w.cur.sample, bestQ.head.Timestamp)
 		}
 		bestQ.done()
 		if bestQ.err != nil {
