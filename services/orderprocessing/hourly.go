@@ -66,6 +66,7 @@ func count(c hour, s orderproc.OrderStep) error {
 			bookCancelled(r, s.Kind, s.Units, net)
 		case orderproc.OrderStatusRefused:
 			r.Refused++
+		case orderproc.OrderStatusUnknown: // a step of a newer release
 		}
 	}
 	r.Net = r.Gross - r.Discount
@@ -85,6 +86,7 @@ func bookCompleted(r *orderproc.OrderHourly, kind orderproc.OrderKind, units int
 		r.AdjustedNet += net
 	case orderproc.OrderKindWriteOff:
 		r.WrittenOffUnits += units
+	case orderproc.OrderKindCancellation, orderproc.OrderKindUnknown: // never completed
 	}
 }
 

@@ -2,6 +2,7 @@ package orderprocessing
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,8 @@ import (
 
 // maxLedger bounds the sale lines and the credited lines of a row of the ledger, each; the oldest give way.
 const maxLedger = 1000
+
+var errPosting = errors.New("the posting is of a kind that is not known here")
 
 // post tells the ledger what an order means for each of its products. Orders without customer are not in the ledger:
 // nobody could be found who bought and gave back.
@@ -64,6 +67,8 @@ func (l ledger) book(c *stream.Ctx[orderproc.PurchaseLedgerKey, orderproc.Purcha
 		r.Purchases = slices.DeleteFunc(r.Purchases, func(s orderproc.LedgerLine) bool { return s.OrderID == p.OrderID })
 	case orderproc.PostingKindCredited:
 		addCredits(r, &p)
+	case orderproc.PostingKindUnknown:
+		return stream.Reject(errPosting)
 	}
 	l.forget(r)
 	if len(r.Credits) == 0 {

@@ -3,6 +3,7 @@ package orderprocessing
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestMatchesDoNotDependOnTheOrderOfArrival(t *testing.T) {
 		o := orderproc.CreateOrder{
 			Identity: orderproc.Identity{IdempotenceID: id}, OrderID: id, Kind: orderproc.OrderKindSale,
 			Channel: orderproc.ChannelWeb, Currency: "GBP", OrderDate: t0.Add(time.Duration(i) * time.Hour),
-			CustomerID: schemas.Some(fmt.Sprint(rng.IntN(2))),
+			CustomerID: schemas.Some(strconv.Itoa(rng.IntN(2))),
 		}
 		sign := int32(1)
 		if rng.IntN(3) == 0 {
