@@ -21,6 +21,10 @@
 // Each schema has a GUID, the MD5 of its text, references, metadata and rules, which is the same in every registry of
 // this kind; GUIDs found in the topic are kept.
 //
+// Contexts (subjects named ":.context:subject") have subjects, levels and modes of their own, but all of them share one
+// space of ids: an id means one schema whatever the context it is asked in. In the Confluent registry each context
+// counts its own. A client that only reads ids which it was given by this registry cannot tell the difference.
+//
 // # Writing
 //
 // Concurrent instances must not give one id to two schemas, nor one version. Letting the first record in the topic

@@ -6,6 +6,7 @@ import (
 
 	"meshwork.dev/pkg/report"
 	churn "meshwork.dev/services/churn/evaluate"
+	customer "meshwork.dev/services/customer/evaluate"
 )
 
 // evaluation is one entry of meshwork evaluate.
@@ -26,9 +27,23 @@ type input struct {
 func evaluations() []evaluation {
 	cdnow := input{"cdnow", "cdnow/CDNOW_sample.txt"}
 	retail := input{"online-retail", "online_retail/online_retail.csv.gz"}
+	lexicon := input{"lexicon", "vader/vader_lexicon.txt"}
+	emoji := input{"emoji", "vader/emoji_utf8_lexicon.txt"}
+	tweets := input{"tweets", "vader/tweets_GroundTruth.txt"}
+	reviews := input{"reviews", "womens_reviews/womens-clothing-reviews.csv.gz"}
 	return []evaluation{
 		{"clv", []input{cdnow}, one(churn.CDNOW)},
 		{"churn", []input{retail}, one(churn.OnlineRetail)},
+		{"sentiment", []input{lexicon, emoji, tweets}, three(customer.Tweets)},
+		{"sentiment", []input{lexicon, emoji, reviews}, three(customer.Reviews)},
+		{"rfm", []input{retail}, one(customer.RFM)},
+	}
+}
+
+// three makes a run of an evaluation that reads three files.
+func three(fn func(ctx context.Context, a, b, c io.Reader, p report.Progress) ([]report.Table, error)) func(context.Context, []io.Reader, report.Progress) ([]report.Table, error) {
+	return func(ctx context.Context, in []io.Reader, p report.Progress) ([]report.Table, error) {
+		return fn(ctx, in[0], in[1], in[2], p)
 	}
 }
 

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Values[brokerKey{}] = new(*broker.Broker)
-			for _, name := range []string{"KAFKA", "REGISTRY", "HTTP"} {
+			for _, name := range []string{"KAFKA", "REGISTRY", "HTTP", "HTTP2"} {
 				addr, err := freeAddress()
 				if err != nil {
 					return err
@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			if path, err := filepath.Abs(onlineRetail); err == nil {
 				e.Setenv("DATA", path)
 			}
-			return nil
+			return goEnvironment(e)
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "data" {
@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			_, err := os.Stat(onlineRetail)
 			return err == nil, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "status": status, "produce": produce, "sales": sales, "samerows": sameRows, "broker": embedded},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "status": status, "produce": produce, "sales": sales, "samerows": sameRows, "broker": embedded, "guide": guide},
 	})
 }
 
