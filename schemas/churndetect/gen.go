@@ -129,7 +129,7 @@ var CustomerActivityState = &schemas.Topic[string, CustomerActivity]{
 	},
 }
 
-const customerActivityStateSchema = `{"type":"record","name":"CustomerActivity","namespace":"dev.meshwork.churndetect","doc":"What a customer did, as far as churn is concerned: days with purchases, days with interactions.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, at most 64, oldest first."},{"name":"period","type":"int","doc":"Number of the refit period of the latest event; a period's first event announces the period to the fits."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest event (UTC, milliseconds)."}]}`
+const customerActivityStateSchema = `{"type":"record","name":"CustomerActivity","namespace":"dev.meshwork.churndetect","doc":"What a customer did, as far as churn is concerned: days with purchases, days with interactions.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, at most 64, oldest first."},{"name":"orderIds","type":{"type":"array","items":"string"},"doc":"Orders that are counted, at most the latest 1024, so that a repeated one is not counted again."},{"name":"interactionIds","type":{"type":"array","items":"string"},"doc":"Interactions that are counted, at most the latest 256, for the same reason."},{"name":"period","type":"int","doc":"Number of the refit period of the latest event; a period's first event announces the period to the fits."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest event (UTC, milliseconds)."}]}`
 
 // CustomerMoodState: Counts of interactions and alerts per customer.
 var CustomerMoodState = &schemas.Topic[string, CustomerMood]{
@@ -159,7 +159,7 @@ var CustomerMoodState = &schemas.Topic[string, CustomerMood]{
 	},
 }
 
-const customerMoodStateSchema = `{"type":"record","name":"CustomerMood","namespace":"dev.meshwork.churndetect","doc":"A customer's interactions as far as the watch over VIPs needs them.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"interactions","type":"long","doc":"Interactions so far."},{"name":"negative","type":"long","doc":"Those at or below the threshold."},{"name":"alerts","type":"long","doc":"Events raised for the customer."},{"name":"sentiment","type":"double","doc":"Score of the latest interaction, -1 to 1."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the latest interaction took place (UTC, milliseconds)."}]}`
+const customerMoodStateSchema = `{"type":"record","name":"CustomerMood","namespace":"dev.meshwork.churndetect","doc":"A customer's interactions as far as the watch over VIPs needs them.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"interactions","type":"long","doc":"Interactions so far."},{"name":"negative","type":"long","doc":"Those at or below the threshold."},{"name":"alerts","type":"long","doc":"Events raised for the customer."},{"name":"interactionIds","type":{"type":"array","items":"string"},"doc":"Interactions that are counted, at most the latest 256, so that a repeated one raises no second event."},{"name":"sentiment","type":"double","doc":"Score of the latest interaction, -1 to 1."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the latest interaction took place (UTC, milliseconds)."}]}`
 
 // FitSampleState: Everybody's history in one place, and the schedule of fits.
 var FitSampleState = &schemas.Topic[string, FitSample]{
@@ -883,6 +883,10 @@ type CustomerActivity struct {
 	Days []PurchaseDay `json:"days"`
 	// The latest days with interactions, at most 64, oldest first.
 	Contacts []ContactDay `json:"contacts"`
+	// Orders that are counted, at most the latest 1024, so that a repeated one is not counted again.
+	OrderIDs []string `json:"orderIds"`
+	// Interactions that are counted, at most the latest 256, for the same reason.
+	InteractionIDs []string `json:"interactionIds"`
 	// Number of the refit period of the latest event; a period's first event announces the period to the fits.
 	Period int32 `json:"period"`
 	// Event time of the latest event (UTC, milliseconds).
@@ -903,6 +907,20 @@ func (v *CustomerActivity) AppendAvro(dst []byte) []byte {
 		dst = wire.AppendLong(dst, int64(len(v.Contacts)))
 		for i0 := range v.Contacts {
 			dst = v.Contacts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.OrderIDs) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.OrderIDs)))
+		for i0 := range v.OrderIDs {
+			dst = wire.AppendString(dst, v.OrderIDs[i0])
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.InteractionIDs) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.InteractionIDs)))
+		for i0 := range v.InteractionIDs {
+			dst = wire.AppendString(dst, v.InteractionIDs[i0])
 		}
 	}
 	dst = append(dst, 0)
@@ -934,6 +952,22 @@ func (v *CustomerActivity) readAvro(r *wire.Reader) {
 		v.Contacts = wire.Grow(v.Contacts, n0)
 		for ; i0 < len(v.Contacts); i0++ {
 			v.Contacts[i0].readAvro(r)
+		}
+	}
+	v.OrderIDs = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.OrderIDs)
+		v.OrderIDs = wire.Grow(v.OrderIDs, n0)
+		for ; i0 < len(v.OrderIDs); i0++ {
+			v.OrderIDs[i0] = r.String()
+		}
+	}
+	v.InteractionIDs = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.InteractionIDs)
+		v.InteractionIDs = wire.Grow(v.InteractionIDs, n0)
+		for ; i0 < len(v.InteractionIDs); i0++ {
+			v.InteractionIDs[i0] = r.String()
 		}
 	}
 	v.Period = r.Int()
@@ -1012,6 +1046,8 @@ type CustomerMood struct {
 	Negative int64 `json:"negative"`
 	// Events raised for the customer.
 	Alerts int64 `json:"alerts"`
+	// Interactions that are counted, at most the latest 256, so that a repeated one raises no second event.
+	InteractionIDs []string `json:"interactionIds"`
 	// Score of the latest interaction, -1 to 1.
 	Sentiment float64 `json:"sentiment"`
 	// When the latest interaction took place (UTC, milliseconds).
@@ -1024,6 +1060,13 @@ func (v *CustomerMood) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendLong(dst, v.Interactions)
 	dst = wire.AppendLong(dst, v.Negative)
 	dst = wire.AppendLong(dst, v.Alerts)
+	if len(v.InteractionIDs) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.InteractionIDs)))
+		for i0 := range v.InteractionIDs {
+			dst = wire.AppendString(dst, v.InteractionIDs[i0])
+		}
+	}
+	dst = append(dst, 0)
 	dst = wire.AppendDouble(dst, v.Sentiment)
 	dst = wire.AppendLong(dst, v.Changed.UnixMilli())
 	return dst
@@ -1041,6 +1084,14 @@ func (v *CustomerMood) readAvro(r *wire.Reader) {
 	v.Interactions = r.Long()
 	v.Negative = r.Long()
 	v.Alerts = r.Long()
+	v.InteractionIDs = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.InteractionIDs)
+		v.InteractionIDs = wire.Grow(v.InteractionIDs, n0)
+		for ; i0 < len(v.InteractionIDs); i0++ {
+			v.InteractionIDs[i0] = r.String()
+		}
+	}
 	v.Sentiment = r.Double()
 	v.Changed = time.UnixMilli(r.Long()).UTC()
 }

@@ -20,6 +20,23 @@ const scheduleKey = "#schedule"
 // reportingCurrency is the one currency that values are in.
 const reportingCurrency = "GBP"
 
+// What is kept of a customer to recognise repetitions. Unlike a time, a number does not depend on how far event time has
+// gone on meanwhile, so a replay recognises what the first run did.
+const (
+	mostOrders       = 1024
+	mostInteractions = 256
+)
+
+// first tells whether an id is new among the latest ones, and keeps it.
+func first(ids *[]string, id string, most int) bool {
+	if slices.Contains(*ids, id) {
+		return false
+	}
+	*ids = append(*ids, id)
+	*ids = (*ids)[max(0, len(*ids)-most):]
+	return true
+}
+
 // mostContacts bounds the days with interactions that are kept; scores look at half a year.
 const mostContacts = 64
 
@@ -60,6 +77,9 @@ func (a *activity) completed(_ *stream.KeyCtx, o orderproc.OrderCompleted, emit 
 
 // purchase adds an order to the customer's purchase days.
 func (a *activity) purchase(c history, p churndetect.Purchase) error {
+	if !first(&c.State.OrderIDs, p.OrderID, mostOrders) {
+		return nil
+	}
 	at, found := slices.BinarySearchFunc(c.State.Days, p.Day, func(d churndetect.PurchaseDay, day schemas.Date) int {
 		return cmp.Compare(d.Day, day)
 	})
@@ -78,6 +98,9 @@ func (a *activity) purchase(c history, p churndetect.Purchase) error {
 func (a *activity) contact(c history, i customerint.InteractionMade) error {
 	if err := checked(c.Key, &i); err != nil {
 		return stream.Skip(err) // the watch puts it aside; once is enough
+	}
+	if !first(&c.State.InteractionIDs, i.InteractionID, mostInteractions) {
+		return nil
 	}
 	day := a.day(i.Timestamp)
 	at, found := slices.BinarySearchFunc(c.State.Contacts, day, func(d churndetect.ContactDay, day schemas.Date) int {

@@ -12,9 +12,6 @@ import (
 	"meshwork.dev/schemas/orderproc"
 )
 
-// repeatedWithin is how long a repeated order or interaction is recognised as such, in event time.
-const repeatedWithin = 7 * 24 * time.Hour
-
 // Products declares the steps of Churn Detection, the one data product of the domain.
 //
 // watch raises pub.ecomm.churndetect.vip-negative-sentiment-detected.event.v1; activity keeps the history of every
@@ -36,7 +33,7 @@ func Products(r Rules) ([]stream.Definition, error) {
 		Uses:    []stream.Dep{w.segments},
 		Emits:   []stream.TopicRef{churndetect.VipNegativeSentimentDetectedEvent},
 	},
-		stream.On(stream.Distinct(customerint.InteractionMadeEvent, interactionID, repeatedWithin), w.heard),
+		stream.On(customerint.InteractionMadeEvent, w.heard),
 		stream.On(customer.CustomerState, ignore[churndetect.CustomerMood, customer.Customer]),
 		stream.OnTombstone(customer.CustomerState, forget[churndetect.CustomerMood]),
 	)
@@ -46,8 +43,8 @@ func Products(r Rules) ([]stream.Definition, error) {
 		Emits:   []stream.TopicRef{churndetect.FitUpdateEvent},
 	},
 		stream.On(stream.KeyBy(churndetect.PurchaseEvent,
-			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), a.completed)), a.purchase),
-		stream.On(stream.Distinct(customerint.InteractionMadeEvent, interactionID, repeatedWithin), a.contact),
+			stream.From(orderproc.OrderCompletedEvent, a.completed)), a.purchase),
+		stream.On(customerint.InteractionMadeEvent, a.contact),
 		stream.On(customer.CustomerState, ignore[churndetect.CustomerActivity, customer.Customer]),
 		stream.OnTombstone(customer.CustomerState, a.gone),
 	)
@@ -93,7 +90,3 @@ func forget[V any](c *stream.Ctx[string, V]) error {
 	}
 	return nil
 }
-
-func orderID(o orderproc.OrderCompleted) string { return o.OrderID }
-
-func interactionID(i customerint.InteractionMade) string { return i.InteractionID }

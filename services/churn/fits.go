@@ -67,7 +67,7 @@ func (f *fits) announced(c sample, u churndetect.FitUpdate) error {
 	c.State.Key = c.Key
 	s := c.State.Schedule.Or(churndetect.FitSchedule{Fitted: -1})
 	if u.Period > s.Fitted {
-		s.Pending = put(s.Pending, u.Period, func(a, b int32) int { return cmp.Compare(a, b) })
+		s.Pending = put(s.Pending, u.Period, cmp.Compare)
 		f.arm(c, &s)
 	}
 	c.State.Schedule = schemas.Some(s)

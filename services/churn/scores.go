@@ -77,12 +77,9 @@ func (s *scores) score(c score, h *churndetect.CustomerActivity, modelID string,
 		return nil // nothing new: neither a row nor history
 	}
 	c.State = next
+	id := c.ID()
 	stream.Emit(c, churndetect.ChurnScoreHistoryEvent, c.Key, churndetect.ChurnScoreHistory{
-		Identity: churndetect.Identity{
-			EventID:       c.ID(),
-			IdempotenceID: c.Key + "|" + modelID + "|" + asOf.Format(time.RFC3339Nano),
-			Created:       c.Time(),
-		},
+		Identity:   churndetect.Identity{EventID: id, IdempotenceID: id, Created: c.Time()},
 		CustomerID: next.CustomerID, ProbabilityActive: next.ProbabilityActive, HorizonDays: next.HorizonDays,
 		ModelID: next.ModelID, Drivers: next.Drivers, PurchaseDays: next.PurchaseDays, RecencyDays: next.RecencyDays,
 		Sentiment: next.Sentiment, AsOf: next.AsOf,

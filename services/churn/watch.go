@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"meshwork.dev/pkg/stream"
-	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/churndetect"
 	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/customerint"
@@ -43,6 +42,9 @@ func (w *watch) heard(c *stream.Ctx[string, churndetect.CustomerMood], i custome
 		return err
 	}
 	m := &c.State
+	if !first(&m.InteractionIDs, i.InteractionID, mostInteractions) {
+		return nil
+	}
 	m.CustomerID = c.Key
 	m.Interactions++
 	if !i.Timestamp.Before(m.Changed) {
@@ -62,7 +64,7 @@ func (w *watch) heard(c *stream.Ctx[string, churndetect.CustomerMood], i custome
 			EventID: i.InteractionID + "/vip-negative", IdempotenceID: i.Identity.IdempotenceID, Created: c.Time(),
 		},
 		CustomerID: c.Key, InteractionID: i.InteractionID, Channel: i.Channel.String(), Kind: i.Kind.String(),
-		ProductID: schemas.Opt[string](i.ProductID), Sentiment: i.Sentiment, Threshold: w.negativeAt,
+		ProductID: i.ProductID, Sentiment: i.Sentiment, Threshold: w.negativeAt,
 		Segment: segment.Segment, InteractionAt: i.Timestamp,
 	})
 	return nil

@@ -101,8 +101,10 @@ func TestPublished(t *testing.T) {
 		it, ev            int
 		gradient, condnum float64
 	}{
-		{"bg", bg.Iterations, bg.Evaluations, bg.Gradient, bg.Condition}, {"pareto", p.Iterations, p.Evaluations, p.Gradient, p.Condition},
-		{"mbg", mbg.Iterations, mbg.Evaluations, mbg.Gradient, mbg.Condition}, {"gg", gg.Iterations, gg.Evaluations, gg.Gradient, gg.Condition},
+		{"bg", bg.Iterations, bg.Evaluations, bg.Gradient, bg.Condition},
+		{"pareto", p.Iterations, p.Evaluations, p.Gradient, p.Condition},
+		{"mbg", mbg.Iterations, mbg.Evaluations, mbg.Gradient, mbg.Condition},
+		{"gg", gg.Iterations, gg.Evaluations, gg.Gradient, gg.Condition},
 	} {
 		t.Logf("%+v", f)
 	}

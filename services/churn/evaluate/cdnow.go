@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"time"
 
 	"meshwork.dev/pkg/report"
@@ -158,8 +159,10 @@ func predictions() report.Table {
 		weeks float64
 		want  string
 	}{{39, "1.196723"}, {52, "1.446051"}, {78, "1.860519"}} {
-		t.Rows = append(t.Rows, []string{fmt.Sprintf("E[repeats of a new customer in %v weeks]", e.weeks),
-			number(m.ExpectNew(e.weeks), 6), none, e.want})
+		t.Rows = append(t.Rows, []string{
+			fmt.Sprintf("E[repeats of a new customer in %v weeks]", e.weeks),
+			number(m.ExpectNew(e.weeks), 6), none, e.want,
+		})
 	}
 	return t
 }
@@ -195,7 +198,7 @@ func (r *cdnowRun) holdout() report.Table {
 	wantExpected := []string{"0.2251", "0.5231", "1.0441", "1.5203", "2.1639", "2.6538", "3.5040", "6.1572"}
 	sumN, sumA, sumE := 0.0, 0.0, 0.0
 	for c := range n {
-		name := fmt.Sprint(c)
+		name := strconv.Itoa(c)
 		if c == top {
 			name += "+"
 		}

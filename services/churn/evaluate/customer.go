@@ -53,12 +53,3 @@ func (g gather) customers() []Customer {
 	slices.SortFunc(out, func(a, b Customer) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
-
-// dates are the days alone.
-func (c *Customer) dates() []int {
-	out := make([]int, len(c.Days))
-	for i, d := range c.Days {
-		out[i] = d.Day
-	}
-	return out
-}
