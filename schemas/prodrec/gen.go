@@ -39,7 +39,7 @@ var ItemNeighboursState = &schemas.Topic[string, ItemNeighbours]{
 	},
 }
 
-const itemNeighboursStateSchema = `{"type":"record","name":"ItemNeighbours","namespace":"dev.meshwork.prodrec","doc":"What goes with a product: bought together, entered after it, looked at after it.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"int","doc":"Orders it was in, as far as they are remembered: halved with all counts at 16,384."},{"name":"neighbours","type":{"type":"array","items":{"type":"record","name":"ItemNeighbour","doc":"A product bought together with it.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"together","type":"int","doc":"Orders with both."},{"name":"follows","type":"int","doc":"How closely the other one came after it, summed over orders: 12 for the next line, 12/d for the d-th."},{"name":"precedes","type":"int","doc":"The same for coming before it."}]}},"doc":"Products bought with it, by id; at most 256, those least often together are forgotten first."},{"name":"views","type":"int","doc":"Steps to another product after looking at it; halved with all counts at 16,384."},{"name":"nextViews","type":{"type":"array","items":{"type":"record","name":"NextView","doc":"A product looked at next.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"count","type":"int","doc":"How often."}]}},"doc":"Products looked at after it, by id; at most 128, the rarest are forgotten first."}]}`
+const itemNeighboursStateSchema = `{"type":"record","name":"ItemNeighbours","namespace":"dev.meshwork.prodrec","doc":"What goes with a product: bought together, entered after it, looked at after it.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"int","doc":"Orders it was in, as far as they are remembered: halved with all counts at 16,384."},{"name":"neighbours","type":{"type":"array","items":{"type":"record","name":"ItemNeighbour","doc":"A product bought together with it.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"together","type":"int","doc":"Orders with both."},{"name":"follows","type":"int","doc":"How closely the other one came after it, summed over orders: 12 for the next line, 12/d for the d-th."},{"name":"precedes","type":"int","doc":"The same for coming before it."}]}},"doc":"Products bought with it, by id; at most 320, those least often together are forgotten first."},{"name":"views","type":"int","doc":"Steps to another product after looking at it; halved with all counts at 16,384."},{"name":"nextViews","type":{"type":"array","items":{"type":"record","name":"NextView","doc":"A product looked at next.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"count","type":"int","doc":"How often."}]}},"doc":"Products looked at after it, by id; at most 128, the rarest are forgotten first."}]}`
 
 // ItemPopularityState: Which products sell at present.
 var ItemPopularityState = &schemas.Topic[string, ItemPopularity]{
@@ -68,7 +68,7 @@ var ItemPopularityState = &schemas.Topic[string, ItemPopularity]{
 	},
 }
 
-const itemPopularityStateSchema = `{"type":"record","name":"ItemPopularity","namespace":"dev.meshwork.prodrec","doc":"How many orders a product was in, of late and in all.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"long","doc":"Orders it was in."},{"name":"periods","type":{"type":"array","items":{"type":"record","name":"PopularityPeriod","doc":"Orders of five days.","fields":[{"name":"period","type":"int","doc":"Number of the period: days since 1970-01-01, divided by 5."},{"name":"baskets","type":"int","doc":"Orders it was in."}]}},"doc":"The latest 12 periods with orders, oldest first."}]}`
+const itemPopularityStateSchema = `{"type":"record","name":"ItemPopularity","namespace":"dev.meshwork.prodrec","doc":"How many orders a product was in, of late and in all.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"long","doc":"Orders it was in."},{"name":"soldAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was ordered last (UTC, milliseconds)."},{"name":"periods","type":{"type":"array","items":{"type":"record","name":"PopularityPeriod","doc":"Orders of five days.","fields":[{"name":"period","type":"int","doc":"Number of the period: days since 1970-01-01, divided by 5."},{"name":"baskets","type":"int","doc":"Orders it was in."}]}},"doc":"The latest 12 periods with orders, oldest first."}]}`
 
 // ItemSignalEvent: Baskets taken apart: for each product of an order, what stood near it.
 var ItemSignalEvent = &schemas.Topic[string, ItemSignal]{
@@ -128,7 +128,7 @@ var ItemSoldEvent = &schemas.Topic[string, ItemSold]{
 	},
 }
 
-const itemSoldEventSchema = `{"type":"record","name":"ItemSold","namespace":"dev.meshwork.prodrec","doc":"A product was in an order.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"day","type":"int","doc":"Day of the order, in days since 1970-01-01 (UTC)."}]}`
+const itemSoldEventSchema = `{"type":"record","name":"ItemSold","namespace":"dev.meshwork.prodrec","doc":"A product was in an order.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was ordered (UTC, milliseconds)."}]}`
 
 // PopularItemsState: The fallback of all recommendations.
 var PopularItemsState = &schemas.Topic[string, PopularItems]{
@@ -157,7 +157,7 @@ var PopularItemsState = &schemas.Topic[string, PopularItems]{
 	},
 }
 
-const popularItemsStateSchema = `{"type":"record","name":"PopularItems","namespace":"dev.meshwork.prodrec","doc":"What is popular at present: the answer for shoppers nobody knows anything about.","fields":[{"name":"listId","type":"string","doc":"all; record key."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"PopularItem","doc":"A product that sells.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"score","type":"double","doc":"Orders of late, each weighing less with its age."},{"name":"baskets","type":"int","doc":"Orders it was in during the last 30 days."}]}},"doc":"Best first, at most 128."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The event time the list was made at (UTC, milliseconds)."}]}`
+const popularItemsStateSchema = `{"type":"record","name":"PopularItems","namespace":"dev.meshwork.prodrec","doc":"What is popular at present: the answer for shoppers nobody knows anything about.","fields":[{"name":"listId","type":"string","doc":"all; record key."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"PopularItem","doc":"A product that sells.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"score","type":"double","doc":"Orders of late, each weighing less with its age."},{"name":"baskets","type":"int","doc":"Orders it was in during the last 30 days."}]}},"doc":"Best first, at most 128."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the latest order behind it was placed (UTC, milliseconds)."}]}`
 
 // RecommendationState: What each customer, and each visitor who has not logged in, is likely to want next: over all,
 // to buy again, to buy for the first time, to add to the cart, to look at.
@@ -249,7 +249,7 @@ var ShopperState = &schemas.Topic[string, Shopper]{
 	},
 }
 
-const shopperStateSchema = `{"type":"record","name":"Shopper","namespace":"dev.meshwork.prodrec","doc":"What is remembered of a customer or visitor to recommend by; all of it bounded.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"customerId","type":["null","string"],"default":null,"doc":"The customer; absent for visitors."},{"name":"visitorId","type":["null","string"],"default":null,"doc":"The visitor; absent for customers."},{"name":"orders","type":"int","doc":"Completed orders so far."},{"name":"purchases","type":{"type":"array","items":{"type":"record","name":"ShopperPurchase","doc":"What a customer bought of one product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"orders","type":"int","doc":"Orders it was in."},{"name":"days","type":{"type":"array","items":"int"},"doc":"Days of the latest of these orders, newest first, in days since 1970-01-01 (UTC); at most 8."}]}},"doc":"Products bought, by id; at most 1,024, those bought longest ago are forgotten first."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"The latest looks at products, oldest first; at most 16."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"What is in the cart, in the order it was last put in; at most 64, the oldest are forgotten first."},{"name":"purchasedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time of the latest order (UTC, milliseconds)."},{"name":"cartAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time of the latest change of the cart (UTC, milliseconds)."},{"name":"viewedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time of the latest look at a product (UTC, milliseconds)."},{"name":"lastSeen","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what happened last (UTC, milliseconds)."}]}`
+const shopperStateSchema = `{"type":"record","name":"Shopper","namespace":"dev.meshwork.prodrec","doc":"What is remembered of a customer or visitor to recommend by; all of it bounded.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"customerId","type":["null","string"],"default":null,"doc":"The customer; absent for visitors."},{"name":"visitorId","type":["null","string"],"default":null,"doc":"The visitor; absent for customers."},{"name":"orders","type":"int","doc":"Completed orders so far."},{"name":"purchases","type":{"type":"array","items":{"type":"record","name":"ShopperPurchase","doc":"What a customer bought of one product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"orders","type":"int","doc":"Orders it was in."},{"name":"days","type":{"type":"array","items":"int"},"doc":"Days of the latest of these orders, newest first, in days since 1970-01-01 (UTC); at most 8."}]}},"doc":"Products bought, by id; at most 1,024, those bought longest ago are forgotten first."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"The latest looks at products, oldest first; at most 16."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"What is in the cart, in the order it was last put in; at most 64, the oldest are forgotten first."},{"name":"purchasedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which purchases last changed (UTC, milliseconds)."},{"name":"cartAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which the cart last changed (UTC, milliseconds)."},{"name":"viewedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which looks last changed (UTC, milliseconds)."},{"name":"lastSeen","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what happened last (UTC, milliseconds)."}]}`
 
 // ViewSignalEvent: Steps from product to product within a visit.
 var ViewSignalEvent = &schemas.Topic[string, ViewSignal]{
@@ -287,7 +287,7 @@ type ItemNeighbours struct {
 	ProductID string `json:"productId"`
 	// Orders it was in, as far as they are remembered: halved with all counts at 16,384.
 	Baskets int32 `json:"baskets"`
-	// Products bought with it, by id; at most 256, those least often together are forgotten first.
+	// Products bought with it, by id; at most 320, those least often together are forgotten first.
 	Neighbours []ItemNeighbour `json:"neighbours"`
 	// Steps to another product after looking at it; halved with all counts at 16,384.
 	Views int32 `json:"views"`
@@ -414,6 +414,8 @@ type ItemPopularity struct {
 	ProductID string `json:"productId"`
 	// Orders it was in.
 	Baskets int64 `json:"baskets"`
+	// When it was ordered last (UTC, milliseconds).
+	SoldAt time.Time `json:"soldAt"`
 	// The latest 12 periods with orders, oldest first.
 	Periods []PopularityPeriod `json:"periods"`
 }
@@ -422,6 +424,7 @@ type ItemPopularity struct {
 func (v *ItemPopularity) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendString(dst, v.ProductID)
 	dst = wire.AppendLong(dst, v.Baskets)
+	dst = wire.AppendLong(dst, v.SoldAt.UnixMilli())
 	if len(v.Periods) > 0 {
 		dst = wire.AppendLong(dst, int64(len(v.Periods)))
 		for i0 := range v.Periods {
@@ -442,6 +445,7 @@ func (v *ItemPopularity) DecodeAvro(src []byte) error {
 func (v *ItemPopularity) readAvro(r *wire.Reader) {
 	v.ProductID = r.String()
 	v.Baskets = r.Long()
+	v.SoldAt = time.UnixMilli(r.Long()).UTC()
 	v.Periods = nil
 	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
 		i0 := len(v.Periods)
@@ -540,14 +544,14 @@ func (v *ItemSignal) readAvro(r *wire.Reader) {
 type ItemSold struct {
 	// The product; record key.
 	ProductID string `json:"productId"`
-	// Day of the order, in days since 1970-01-01 (UTC).
-	Day int32 `json:"day"`
+	// When it was ordered (UTC, milliseconds).
+	At time.Time `json:"at"`
 }
 
 // AppendAvro appends the Avro encoding of v.
 func (v *ItemSold) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendString(dst, v.ProductID)
-	dst = wire.AppendLong(dst, int64(v.Day))
+	dst = wire.AppendLong(dst, v.At.UnixMilli())
 	return dst
 }
 
@@ -560,7 +564,7 @@ func (v *ItemSold) DecodeAvro(src []byte) error {
 
 func (v *ItemSold) readAvro(r *wire.Reader) {
 	v.ProductID = r.String()
-	v.Day = r.Int()
+	v.At = time.UnixMilli(r.Long()).UTC()
 }
 
 // PopularItems: What is popular at present: the answer for shoppers nobody knows anything about.
@@ -569,7 +573,7 @@ type PopularItems struct {
 	ListID string `json:"listId"`
 	// Best first, at most 128.
 	Items []PopularItem `json:"items"`
-	// The event time the list was made at (UTC, milliseconds).
+	// When the latest order behind it was placed (UTC, milliseconds).
 	AsOf time.Time `json:"asOf"`
 }
 
@@ -1112,11 +1116,11 @@ type Shopper struct {
 	Views []ShopperView `json:"views"`
 	// What is in the cart, in the order it was last put in; at most 64, the oldest are forgotten first.
 	Cart []ShopperCartItem `json:"cart"`
-	// Event time of the latest order (UTC, milliseconds).
+	// Event time at which purchases last changed (UTC, milliseconds).
 	PurchasedAt schemas.Opt[time.Time] `json:"purchasedAt,omitzero"`
-	// Event time of the latest change of the cart (UTC, milliseconds).
+	// Event time at which the cart last changed (UTC, milliseconds).
 	CartAt schemas.Opt[time.Time] `json:"cartAt,omitzero"`
-	// Event time of the latest look at a product (UTC, milliseconds).
+	// Event time at which looks last changed (UTC, milliseconds).
 	ViewedAt schemas.Opt[time.Time] `json:"viewedAt,omitzero"`
 	// Event time of what happened last (UTC, milliseconds).
 	LastSeen time.Time `json:"lastSeen"`

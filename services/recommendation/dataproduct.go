@@ -1,6 +1,91 @@
 package recommendation
 
-import "meshwork.dev/pkg/stream"
+import (
+	"time"
 
-// Products declares the data products of the domain.
-func Products() ([]stream.Definition, error) { return nil, nil }
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas/orderproc"
+	"meshwork.dev/schemas/prodrec"
+	"meshwork.dev/schemas/product"
+	"meshwork.dev/schemas/shop"
+	"meshwork.dev/services/recommendation/model"
+)
+
+// repeatedWithin is how long a repeated order is recognised as such, in event time.
+const repeatedWithin = 7 * 24 * time.Hour
+
+// Products declares the steps of Recommendation, the one data product of the domain.
+//
+// Every step but the last is private. Orders are taken in once by each step that counts them, and told from repetitions
+// there; the shop's events have no repetitions.
+func Products() ([]stream.Definition, error) {
+	params := model.Defaults()
+	shoppers := stream.Define(prodrec.ShopperState, stream.Spec{
+		Name:    "shoppers",
+		OnError: onError(),
+		Emit:    stream.OnCommit,
+		Store:   stream.Disk, // every customer ever
+		Emits:   []stream.TopicRef{prodrec.ViewSignalEvent, prodrec.ShopperSignalEvent},
+	},
+		stream.On(stream.KeyBy(prodrec.ShopperSignalEvent,
+			stream.From(shop.PageNavigatedEvent, viewed),
+			stream.From(shop.SearchPerformedEvent, searched),
+			stream.From(shop.ProductAddedEvent, added),
+			stream.From(shop.ProductRemovedEvent, removed),
+			stream.From(shop.CartCheckedOutEvent, checkedOut),
+			stream.From(shop.UserLoggedInEvent, loggedIn),
+			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), purchased),
+		), remember),
+		stream.OnTimer(timerForget, forget),
+	)
+	neighbours := stream.Define(prodrec.ItemNeighboursState, stream.Spec{
+		OnError: onError(),
+		Emit:    stream.OnCommit,
+	},
+		stream.On(stream.KeyBy(prodrec.ItemSignalEvent,
+			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), neighbouring)), inBasket),
+		stream.On(prodrec.ViewSignalEvent, stepped),
+	)
+	p := &popularity{params: params}
+	popular := stream.Define(prodrec.ItemPopularityState, stream.Spec{
+		OnError: onError(),
+		Emit:    stream.OnCommit,
+		Emits:   []stream.TopicRef{prodrec.PopularItemsState},
+	},
+		stream.On(stream.KeyBy(prodrec.ItemSoldEvent,
+			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), sold)), p.count),
+		stream.OnTimer(timerRank, p.rank),
+	)
+	r := newRecommender(params)
+	recommendations := stream.Define(prodrec.RecommendationState, stream.Spec{
+		OnError: onError(),
+		Emit:    stream.OnCommit, // readers want the latest lists, not every step to them
+		Store:   stream.Disk,
+		Uses:    []stream.Dep{r.neighbours, r.popularity, r.popular, r.products},
+	},
+		stream.On(prodrec.ShopperState, r.recommend),
+		stream.OnTombstone(prodrec.ShopperState, r.gone),
+	)
+	return []stream.Definition{shoppers, neighbours, popular, recommendations}, nil
+}
+
+// tables are what lists are made from, besides the shopper.
+type tables struct {
+	neighbours *stream.LookupTable[string, prodrec.ItemNeighbours]
+	popularity *stream.LookupTable[string, prodrec.ItemPopularity]
+	popular    *stream.LookupTable[string, prodrec.PopularItems]
+	products   *stream.LookupTable[string, product.Product]
+}
+
+func newTables() tables {
+	return tables{
+		neighbours: stream.Lookup(prodrec.ItemNeighboursState), popularity: stream.Lookup(prodrec.ItemPopularityState),
+		popular: stream.Lookup(prodrec.PopularItemsState), products: stream.Lookup(product.ProductState),
+	}
+}
+
+// onError is the domain's policy: what cannot be used after a few tries is put aside with the reason, so that one bad
+// event never holds up the others.
+func onError() stream.Policy { return stream.Retry(3, 200*time.Millisecond).ThenDeadLetter() }
+
+func orderID(o orderproc.OrderCompleted) string { return o.OrderID }

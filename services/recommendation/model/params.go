@@ -1,0 +1,46 @@
+package model
+
+// ModelID names the model and its version; it is on every record. It changes when lists from the same rows would.
+const ModelID = "blend-1"
+
+// Params are the weights of the model. [Defaults] were chosen on orders before 2011-10-01 of Online Retail alone: rows
+// from orders before 2011-08-01, judged by what customers bought next until the end of September.
+type Params struct {
+	Size int // products in a list
+
+	// Personal frequency: an order weighs 2^(-age/OrderHalfLife), age in days.
+	OrderHalfLife float64
+	// How much it matters that a product sells at present: score × (orders of late + 1)^Trend.
+	RepeatTrend, NewTrend float64
+	// Orders of late: each weighs 2^(-age/TrendHalfLife), age in days.
+	TrendHalfLife float64
+	// Neighbours of what was bought: of the From products with the highest personal frequency, where an order weighs
+	// 2^(-age/TasteHalfLife).
+	From          int
+	TasteHalfLife float64
+	// Neighbours are normalised by (orders of the neighbour)^Common; 0.5 is the cosine.
+	Common float64
+	// Blend is the weight of the neighbours' score in the list over all.
+	Blend float64
+
+	// Cart completion: products of the cart that count, from the last one back, each weighing Fade of the one after it;
+	// and how much coming after it, and coming before it, count besides the cosine.
+	CartFrom                  int
+	CartFade, Follow, Precede float64
+
+	// Next view: looks that count, from the last one back, each weighing ViewFade of the one after it.
+	ViewFrom int
+	ViewFade float64
+
+	// Candidates is how many of the best are judged in full.
+	Candidates int
+}
+
+// Defaults are the weights in use.
+func Defaults() Params {
+	return Params{
+		Size: 10, OrderHalfLife: 200, RepeatTrend: 0.4, NewTrend: 0.1, TrendHalfLife: 15, From: 32, TasteHalfLife: 60,
+		Common: 0.5, Blend: 2, CartFrom: 8, CartFade: 0.6, Follow: 0.2, Precede: 0.2, ViewFrom: 3, ViewFade: 0.3,
+		Candidates: 320,
+	}
+}

@@ -1,0 +1,65 @@
+package recommendation
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/prodrec"
+	"meshwork.dev/services/recommendation/model"
+)
+
+const (
+	timerForget = "forget"
+	// forgetAfter is how long an anonymous visitor is remembered after the last action.
+	forgetAfter = 30 * 24 * time.Hour
+)
+
+// remember adds a signal to the row of its shopper.
+func remember(c *stream.Ctx[string, prodrec.Shopper], g prodrec.ShopperSignal) error {
+	if g.Kind == prodrec.SignalKindJoin {
+		join(c, &g)
+		return nil
+	}
+	s := &c.State
+	s.Key = c.Key
+	// The fold changes slices, and the engine compares with what was.
+	s.Purchases, s.Views, s.Cart = slices.Clone(s.Purchases), slices.Clone(s.Views), slices.Clone(s.Cart)
+	if id, ok := strings.CutPrefix(c.Key, customerPrefix); ok {
+		s.CustomerID = schemas.Some(id)
+	} else {
+		s.VisitorID = schemas.Some(strings.TrimPrefix(c.Key, visitorPrefix))
+	}
+	if step, ok := model.Remember(s, &g); ok {
+		stream.Emit(c, prodrec.ViewSignalEvent, step.ProductID, step)
+	}
+	if s.VisitorID.Valid {
+		c.Timer(timerForget, s.LastSeen.Add(forgetAfter))
+	}
+	return nil
+}
+
+// join hands over a visitor's looks and cart to the customer the visitor turned out to be.
+func join(c *stream.Ctx[string, prodrec.Shopper], g *prodrec.ShopperSignal) {
+	id, ok := g.CustomerID.Get()
+	if !c.Exists() || !ok {
+		return
+	}
+	to := customerPrefix + id
+	stream.Emit(c, prodrec.ShopperSignalEvent, to, prodrec.ShopperSignal{
+		Key: to, Kind: prodrec.SignalKindMerge, At: c.State.LastSeen,
+		Views: slices.Clone(c.State.Views), Cart: slices.Clone(c.State.Cart),
+	})
+	c.CancelTimer(timerForget)
+	c.Delete()
+}
+
+// forget removes a visitor who has not been back.
+func forget(c *stream.Ctx[string, prodrec.Shopper], _ time.Time) error {
+	if c.Exists() {
+		c.Delete()
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package recommendation
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/orderproc"
+	"meshwork.dev/schemas/prodrec"
+	"meshwork.dev/schemas/shop"
+	"meshwork.dev/services/recommendation/model"
+)
+
+// Keys of shoppers begin with what the id is of.
+const (
+	customerPrefix = "c:"
+	visitorPrefix  = "v:"
+)
+
+// emitSignal passes a signal on to its shopper.
+type emitSignal = func(string, prodrec.ShopperSignal)
+
+// shopperOf is the key of who did something: the customer where the visitor is known to be one.
+func shopperOf(visitorID string, customerID schemas.Opt[string]) string {
+	if id, ok := customerID.Get(); ok {
+		return customerPrefix + id
+	}
+	return visitorPrefix + visitorID
+}
+
+func send(emit emitSignal, key string, g prodrec.ShopperSignal) {
+	g.Key = key
+	emit(key, g)
+}
+
+// joined hands over what a visitor did before being known. It is sent along with actions that are rarer than looks at
+// pages, so that it reaches the visitor's row even where a login was not seen.
+func joined(emit emitSignal, visitorID string, customerID schemas.Opt[string], at time.Time) {
+	if customerID.Valid {
+		send(emit, visitorPrefix+visitorID, prodrec.ShopperSignal{Kind: prodrec.SignalKindJoin, At: at, CustomerID: customerID})
+	}
+}
+
+func viewed(_ *stream.KeyCtx, e shop.PageNavigated, emit emitSignal) error {
+	send(emit, shopperOf(e.VisitorID, e.CustomerID), prodrec.ShopperSignal{
+		Kind: prodrec.SignalKindView, At: e.RequestTimestamp, ProductID: upper(e.ProductID),
+	})
+	return nil
+}
+
+func searched(_ *stream.KeyCtx, e shop.SearchPerformed, emit emitSignal) error {
+	joined(emit, e.VisitorID, e.CustomerID, e.Timestamp)
+	send(emit, shopperOf(e.VisitorID, e.CustomerID), prodrec.ShopperSignal{Kind: prodrec.SignalKindSearch, At: e.Timestamp})
+	return nil
+}
+
+func added(_ *stream.KeyCtx, e shop.ProductAdded, emit emitSignal) error {
+	joined(emit, e.VisitorID, e.CustomerID, e.Timestamp)
+	send(emit, shopperOf(e.VisitorID, e.CustomerID), prodrec.ShopperSignal{
+		Kind: prodrec.SignalKindAdd, At: e.Timestamp, ProductID: upper(schemas.Some(e.Product.ID)), Quantity: e.Quantity,
+	})
+	return nil
+}
+
+func removed(_ *stream.KeyCtx, e shop.ProductRemoved, emit emitSignal) error {
+	joined(emit, e.VisitorID, e.CustomerID, e.Timestamp)
+	send(emit, shopperOf(e.VisitorID, e.CustomerID), prodrec.ShopperSignal{
+		Kind: prodrec.SignalKindRemove, At: e.Timestamp, ProductID: upper(schemas.Some(e.Product.ID)), Quantity: e.Quantity,
+	})
+	return nil
+}
+
+func checkedOut(_ *stream.KeyCtx, e shop.CartCheckedOut, emit emitSignal) error {
+	joined(emit, e.VisitorID, e.CustomerID, e.Timestamp)
+	g := prodrec.ShopperSignal{Kind: prodrec.SignalKindCheckout, At: e.Timestamp}
+	for i := range e.Items {
+		g.Products = append(g.Products, strings.ToUpper(e.Items[i].Product.ID))
+	}
+	send(emit, shopperOf(e.VisitorID, e.CustomerID), g)
+	return nil
+}
+
+// loggedIn says who a visitor is; an attempt that failed says nothing.
+func loggedIn(_ *stream.KeyCtx, e shop.UserLoggedIn, emit emitSignal) error {
+	if e.Successful {
+		joined(emit, e.VisitorID, schemas.Some(e.UserID), e.Timestamp)
+	}
+	return nil
+}
+
+func purchased(_ *stream.KeyCtx, o orderproc.OrderCompleted, emit emitSignal) error {
+	id, ok := o.CustomerID.Get()
+	items := goods(&o)
+	if !ok || len(items) == 0 {
+		return nil
+	}
+	send(emit, customerPrefix+id, prodrec.ShopperSignal{Kind: prodrec.SignalKindPurchase, At: o.OrderDate, Products: items})
+	return nil
+}
+
+// goods are the products of an order that somebody chose and paid for, each once, in the order of the lines. Free goods
+// and charges taken back say nothing about taste; adjustments and write-offs have no goods at all.
+func goods(o *orderproc.OrderCompleted) []string {
+	if o.Kind != orderproc.OrderKindSale {
+		return nil
+	}
+	lines := slices.Clone(o.Lines)
+	slices.SortStableFunc(lines, func(a, b orderproc.OrderLine) int { return int(a.LineNumber - b.LineNumber) })
+	out := make([]string, 0, len(lines))
+	for i := range lines {
+		if l := &lines[i]; l.Quantity > 0 && l.UnitPrice > 0 {
+			out = append(out, strings.ToUpper(l.ProductID))
+		}
+	}
+	return model.Unique(out)
+}
+
+func upper(id schemas.Opt[string]) schemas.Opt[string] {
+	if id.Valid {
+		id.Value = strings.ToUpper(id.Value)
+	}
+	return id
+}
