@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strconv"
@@ -179,7 +180,7 @@ func (as *accounts) settle(c account, was, is customer.CustomerRecord, opened ti
 // publish tells the world what is known of a customer, where that is news.
 func publish(c account, was *customer.CustomerRecord) {
 	row, before := customerOf(&c.State), customerOf(was)
-	if string(row.AppendAvro(nil)) == string(before.AppendAvro(nil)) {
+	if bytes.Equal(row.AppendAvro(nil), before.AppendAvro(nil)) {
 		return
 	}
 	stream.Emit(c, customer.CustomerState, c.Key, row)

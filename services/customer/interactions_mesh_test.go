@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +27,7 @@ func TestReviewsEqualBatch(t *testing.T) {
 	if testing.Short() {
 		reviews = reviews[:2000]
 	}
-	lexicon, emoji := filepath.Join("../../../shared/data/vader/vader_lexicon.txt"), filepath.Join("../../../shared/data/vader/emoji_utf8_lexicon.txt")
+	lexicon, emoji := "../../../shared/data/vader/vader_lexicon.txt", "../../../shared/data/vader/emoji_utf8_lexicon.txt"
 	words, err := os.Open(lexicon)
 	require.NoError(t, err)
 	defer words.Close()
@@ -85,7 +85,7 @@ func post(t *testing.T, api http.Handler, key string, batch []evaluate.Review) [
 	items := make([]map[string]any, len(batch))
 	for i, r := range batch {
 		items[i] = map[string]any{
-			"customerId": fmt.Sprint(12346 + r.Row%1000), "kind": "REVIEW", "channel": "web", "productId": r.ProductID, "rating": r.Rating,
+			"customerId": strconv.Itoa(12346 + r.Row%1000), "kind": "REVIEW", "channel": "web", "productId": r.ProductID, "rating": r.Rating,
 			"recommended": r.Recommended, "helpful": r.Helpful, "title": r.Title, "text": r.Text, "occurredAt": "2011-06-01T10:00:00Z",
 		}
 	}

@@ -183,7 +183,7 @@ func table[K comparable, V any](m *mesh, topic *schemas.Topic[K, V]) map[K]V {
 // openData opens a file of real data, which is no part of the project; without it the test is skipped.
 func openData(t *testing.T, name string) io.Reader {
 	t.Helper()
-	f, err := os.Open(filepath.Join("../../../shared/data", name))
+	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "data", name))
 	if err != nil {
 		t.Skipf("the data is not here: %v", err)
 	}

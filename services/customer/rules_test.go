@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -154,7 +155,7 @@ func TestRankingTellsAllNews(t *testing.T) {
 	known := map[string]string{}
 	for day := schemas.Date(1); day < 120; day++ {
 		for range rng.IntN(6) {
-			id := fmt.Sprint(rng.IntN(40))
+			id := strconv.Itoa(rng.IntN(40))
 			if rows[id] == nil {
 				rows[id] = &customer.CustomerRanking{CustomerID: id}
 			}

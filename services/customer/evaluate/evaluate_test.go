@@ -18,7 +18,7 @@ import (
 // data opens a file of real data, which is no part of the project; without it the test is skipped.
 func data(t *testing.T, name string) io.Reader {
 	t.Helper()
-	f, err := os.Open(filepath.Join("../../../../shared/data", name))
+	f, err := os.Open(filepath.Join("..", "..", "..", "..", "shared", "data", name))
 	if err != nil {
 		t.Skipf("the data is not here: %v", err)
 	}

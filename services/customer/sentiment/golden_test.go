@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,17 +14,17 @@ import (
 )
 
 // data is the folder of real data, which is no part of the project.
-const data = "../../../../shared/data"
+const data = "../../../../shared/data/vader/"
 
 // vader is the model with the published lexicon. The test is skipped where that is not at hand.
 func vader(t testing.TB) *sentiment.Model {
 	t.Helper()
-	words, err := os.Open(filepath.Join(data, "vader/vader_lexicon.txt"))
+	words, err := os.Open(data + "vader_lexicon.txt")
 	if err != nil {
 		t.Skipf("the published lexicon is not here: %v", err)
 	}
 	defer words.Close()
-	emoji, err := os.Open(filepath.Join(data, "vader/emoji_utf8_lexicon.txt"))
+	emoji, err := os.Open(data + "emoji_utf8_lexicon.txt")
 	require.NoError(t, err)
 	defer emoji.Close()
 	m, err := sentiment.New(words, emoji)
@@ -36,7 +35,7 @@ func vader(t testing.TB) *sentiment.Model {
 // tweets are the rated tweets by id.
 func tweets(t testing.TB) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(data, "vader/tweets_GroundTruth.txt"))
+	b, err := os.ReadFile(data + "tweets_GroundTruth.txt")
 	require.NoError(t, err)
 	out := map[string]string{}
 	for line := range strings.Lines(string(b)) {
@@ -52,7 +51,7 @@ func tweets(t testing.TB) map[string]string {
 func TestGolden(t *testing.T) {
 	m := vader(t)
 	texts := tweets(t)
-	f, err := os.Open(filepath.Join(data, "vader/golden-tweets.tsv.gz"))
+	f, err := os.Open(data + "golden-tweets.tsv.gz")
 	require.NoError(t, err)
 	defer f.Close()
 	unzipped, err := gzip.NewReader(f)

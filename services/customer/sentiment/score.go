@@ -43,7 +43,8 @@ func (m *Model) Score(text string) Score {
 			but = i
 		}
 		v := 0.0
-		if t.listed && !t.booster && !(t.id == wordKind && i+1 < len(s.tokens) && s.tokens[i+1].id == wordOf) {
+		kindOf := t.id == wordKind && i+1 < len(s.tokens) && s.tokens[i+1].id == wordOf
+		if t.listed && !t.booster && !kindOf {
 			v = m.valence(s, i, mixed)
 		}
 		s.valences = append(s.valences, v)
