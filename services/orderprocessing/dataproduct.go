@@ -57,7 +57,6 @@ func Products(rules Rules) ([]stream.Definition, error) {
 	purchases := stream.Define(orderproc.PurchaseLedgerState, stream.Spec{
 		OnError: onError(),
 		Emit:    stream.OnCommit,
-		Store:   stream.Disk, // every pair of customer and product ever, and rarely looked at
 		Emits:   []stream.TopicRef{orderproc.CreditLineMatchedEvent},
 	},
 		stream.On(orderproc.PurchasePostingEvent, ledger{rules.MatchWindow}.book),
@@ -65,7 +64,6 @@ func Products(rules Rules) ([]stream.Definition, error) {
 	matches := stream.Define(orderproc.CancellationMatchState, stream.Spec{
 		OnError: onError(),
 		Emit:    stream.OnCommit,
-		Store:   stream.Disk,
 		Emits:   []stream.TopicRef{orderproc.ReturnMatchedEvent},
 	},
 		stream.On(orderproc.OrderCancelledEvent, noted),
