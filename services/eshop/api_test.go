@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -288,7 +289,7 @@ func TestOpenAPI(t *testing.T) {
 				}
 			}
 			w := call(t, h, strings.ToUpper(method), strings.ReplaceAll(path, "{visitorId}", "v1"), "")
-			require.Contains(t, op.Responses, fmt.Sprint(w.Code), "%s %s", method, path)
+			require.Contains(t, op.Responses, strconv.Itoa(w.Code), "%s %s", method, path)
 		}
 	}
 

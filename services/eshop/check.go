@@ -201,8 +201,10 @@ func checkRegistration(r *shop.Registration) *Problem {
 		return p
 	}
 	for _, t := range []struct{ field, text string }{
-		{"registration.firstName", r.FirstName}, {"registration.lastName", r.LastName},
-		{"registration.email", r.Email.Value}, {"registration.country", r.Country.Value},
+		{"registration.firstName", r.FirstName},
+		{"registration.lastName", r.LastName},
+		{"registration.email", r.Email.Value},
+		{"registration.country", r.Country.Value},
 	} {
 		if len(t.text) > maxName {
 			return problem(t.field, "%d bytes, at most %d are taken", len(t.text), maxName)

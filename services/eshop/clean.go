@@ -55,10 +55,10 @@ func cleanURL(s string) string {
 	s = strings.TrimSpace(s)
 	scheme, host, path, query := split(s)
 	scheme, host = strings.ToLower(scheme), strings.ToLower(host)
-	switch {
-	case scheme == "http://":
+	switch scheme {
+	case "http://":
 		host = strings.TrimSuffix(host, ":80")
-	case scheme == "https://":
+	case "https://":
 		host = strings.TrimSuffix(host, ":443")
 	}
 	path = cleanPath(path)
@@ -257,5 +257,5 @@ func endsIn(s, word string) bool {
 
 // endsWord says whether a word ends where rest begins.
 func endsWord(rest string) bool {
-	return rest == "" || !('a' <= rest[0]|0x20 && rest[0]|0x20 <= 'z')
+	return rest == "" || rest[0]|0x20 < 'a' || rest[0]|0x20 > 'z'
 }

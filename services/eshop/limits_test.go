@@ -2,6 +2,7 @@ package eshop
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestLimits(t *testing.T) {
 	d := driver(t, streamtest.Start(noon))
 	n := 0
 	act := func(kind shop.ActionKind, with func(*shop.ShopAction)) {
-		a := shop.ShopAction{VisitorID: "v", Kind: kind, Timestamp: noon, Identity: shop.Identity{IdempotenceID: fmt.Sprint(n), Created: noon}}
+		a := shop.ShopAction{VisitorID: "v", Kind: kind, Timestamp: noon, Identity: shop.Identity{IdempotenceID: strconv.Itoa(n), Created: noon}}
 		n++
 		with(&a)
 		require.Nil(t, check(&a))
@@ -73,7 +74,7 @@ func TestRemembered(t *testing.T) {
 	at := noon
 	require.False(t, repeated(&row, "first", at))
 	for i := range 255 {
-		require.False(t, repeated(&row, fmt.Sprint(i), at))
+		require.False(t, repeated(&row, strconv.Itoa(i), at))
 	}
 	require.True(t, repeated(&row, "first", at))
 	for i := range 5000 {

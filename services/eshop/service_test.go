@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -129,8 +130,8 @@ func TestGracefulStop(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return len(promised) > 500 }, 60*time.Second, time.Millisecond)
 	require.NoError(t, web.Config.Shutdown(t.Context()))
-	for i := len(stops) - 1; i >= 0; i-- {
-		require.NoError(t, stops[i]())
+	for _, stop := range slices.Backward(stops) {
+		require.NoError(t, stop())
 	}
 	wg.Wait()
 	close(promised)

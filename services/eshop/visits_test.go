@@ -97,8 +97,36 @@ func equalsBatch(t *testing.T, want *batch, got result) {
 		require.NotEmpty(t, got.orders[id].CustomerID.Value)
 	}
 	require.Len(t, got.users, len(want.users))
-	for id, n := range want.users {
+	for id, expected := range want.users {
 		u := got.users[id]
-		require.Equal(t, n, [3]int{int(u.Logins), int(u.FailedLogins), int(u.FailedSinceLogin)}, id)
+		actual := [3]int{int(u.Logins), int(u.FailedLogins), int(u.FailedSinceLogin)}
+		require.Equal(t, expected, actual, id)
 	}
+}
+
+// A visitor who comes back within an hour counts once for a page and that hour, also when the page is known to have
+// been left only by an action that comes later than grace allows, after the first visit was closed.
+func TestVisitorCountsOnce(t *testing.T) {
+	clock := func(m int) time.Time { return time.Date(2026, 1, 5, 10, m, 0, 0, time.UTC) }
+	rules := DefaultRules()
+	var row shop.Visitor
+	s := visits{gap: rules.Gap, grace: rules.Grace}
+	for _, d := range []deed{{at: clock(2), page: "x"}, {at: clock(50), page: "x"}, {at: clock(55), cartTouch: true}} {
+		_, err := s.take(&row, &d)
+		require.NoError(t, err)
+	}
+	next, more := s.close(&row, clock(70))
+	require.True(t, more)
+	require.Equal(t, clock(55+30+10), next)
+	_, err := s.take(&row, &deed{at: clock(53), page: "y"})
+	require.NoError(t, err)
+	s.close(&row, next)
+	require.Empty(t, row.Open)
+	total := map[string]int64{}
+	for _, f := range s.figures {
+		require.Equal(t, clock(0), f.Hour)
+		total[f.PageID+" visitors"] += f.Visitors
+		total[f.PageID+" views"] += f.Views
+	}
+	require.Equal(t, map[string]int64{"x visitors": 1, "x views": 2, "y visitors": 1, "y views": 1}, total)
 }
