@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"meshwork.dev/pkg/stream"
-	"meshwork.dev/schemas"
 )
 
 // Description is what services materialise, as their declarations say. It
@@ -24,22 +23,10 @@ type Service struct {
 }
 
 // Product is one data product of a Service.
-type Product struct {
-	Name    string `json:"name"`
-	Group   string `json:"group"`
-	Doc     string `json:"doc,omitempty"`
-	Output  string `json:"output"`
-	Inputs  []Edge `json:"inputs"`
-	Outputs []Edge `json:"outputs"`
-}
+type Product = stream.Description
 
-// Edge is a topic and what the product has to do with it.
-type Edge struct {
-	Topic      string `json:"topic"`
-	Role       string `json:"role"` // inputs: reacts, joins, looks up, re-keyed; outputs: table, event, re-keyed, changelog, dead letter
-	Partitions int    `json:"partitions,omitempty"`
-	Owner      string `json:"owner,omitempty"`
-}
+// Edge is a topic and what a product has to do with it.
+type Edge = stream.Edge
 
 // Describe describes services without connecting to anything.
 func Describe(cfg *Config, services ...Definition) (Description, error) {
@@ -55,42 +42,12 @@ func Describe(cfg *Config, services ...Definition) (Description, error) {
 				if err := stream.Err(p); err != nil {
 					return nil, fmt.Errorf("service %s: %w", s.Name, err)
 				}
-				sd.Products = append(sd.Products, describeProduct(p))
+				sd.Products = append(sd.Products, stream.Describe(p))
 			}
 		}
 		d = append(d, sd)
 	}
 	return d, nil
-}
-
-func describeProduct(p stream.Definition) Product {
-	pd := Product{Name: stream.Name(p), Group: stream.Group(p)}
-	for _, in := range stream.Inputs(p) {
-		role := "reacts"
-		switch {
-		case in.Internal:
-			role = "re-keyed"
-		case in.Join && in.Clock:
-			role = "reacts, joins"
-		case in.Join:
-			role = "joins"
-		}
-		pd.Inputs = append(pd.Inputs, edge(in.Info, role))
-	}
-	for _, l := range stream.Lookups(p) {
-		pd.Inputs = append(pd.Inputs, edge(l.TopicInfo(), "looks up"))
-	}
-	for _, out := range stream.Outputs(p) {
-		if pd.Output == "" {
-			pd.Output, pd.Doc = out.Info.Name, out.Info.Doc
-		}
-		pd.Outputs = append(pd.Outputs, edge(out.Info, out.Kind))
-	}
-	return pd
-}
-
-func edge(info *schemas.Info, role string) Edge {
-	return Edge{Topic: info.Name, Role: role, Partitions: info.Partitions, Owner: info.Owner}
 }
 
 // Find returns the description that holds only the product of that name, or
@@ -135,13 +92,8 @@ func (d Description) text() string {
 	for _, s := range d {
 		fmt.Fprintf(&b, "%s: %s\n", s.Service, s.Doc)
 		for _, p := range s.Products {
-			fmt.Fprintf(&b, "\n  %s\n    %s\n    group  %s\n", p.Name, p.Doc, p.Group)
-			for _, in := range p.Inputs {
-				fmt.Fprintf(&b, "    <-     %-52s %s\n", in.Topic, in.Role)
-			}
-			for _, out := range p.Outputs {
-				fmt.Fprintf(&b, "    ->     %-52s %s\n", out.Topic, out.Role)
-			}
+			b.WriteString("\n")
+			p.Fprint(&b)
 		}
 		b.WriteString("\n")
 	}

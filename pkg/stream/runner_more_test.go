@@ -305,11 +305,19 @@ func TestIdleSendsNothing(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	w := newWorld(t)
 	d := Describe(w.counts())
-	require.Equal(t, "count", d.Product)
-	require.Equal(t, []string{w.s.Via.Info.Name}, d.Rekeyed)
-	require.Contains(t, d.Text(), "rekey to "+w.s.Via.Info.Name)
-	require.True(t, strings.HasPrefix(d.Mermaid(), "flowchart LR\n"))
-	require.Equal(t, []string{w.s.Counts.Info.Name}, d.Changelog)
+	require.Equal(t, "count", d.Name)
+	roles := map[string]string{}
+	for _, in := range d.Inputs {
+		roles[in.Topic] = in.Role
+		if in.Topic == w.s.Others.Info.Name {
+			require.Equal(t, []string{w.s.Via.Info.Name}, in.RekeyedTo)
+		}
+	}
+	require.Equal(t, map[string]string{w.s.Hits.Info.Name: "reacts", w.s.Others.Info.Name: "reacts", w.s.Via.Info.Name: "re-keyed"}, roles)
+	require.Equal(t, "table", d.Outputs[0].Role)
+	var text strings.Builder
+	d.Fprint(&text)
+	require.Contains(t, text.String(), "rows   published every update, kept in memory; on error: retry 1 times from 1ms, then dead letter")
 }
 
 // TestSourcesMayHaveMorePartitions re-keys a topic that has more partitions
