@@ -23,7 +23,9 @@
 // something happened is fitted when event time is Rules.Grace past its cut, with the purchase days before the cut and no
 // others; periods without any event are not fitted. So a fit depends on what happened and not on when it was processed,
 // as long as orders are less than Grace late (completion of an order counts as lateness: a purchase counts on the day it
-// was placed, and is known when the goods left). What comes later still counts in scores and in the next fit.
+// was placed, and is known when the goods left). What comes later still counts in scores and in the next fit. A replay of
+// history at full speed mixes event time: partitions are read some hundred records at a time, which in a sparse history
+// are weeks. Where its early fits matter, replay it in portions, or with a grace to match.
 //
 // A customer's score is a function of the history, of the fit the customer was last told of, and of asOf, the latest of
 // the two times. Customers are told of a fit by records in their own partition, never by the time of day, so a replay
@@ -31,8 +33,12 @@
 //
 // # What counts
 //
-// A purchase day is a day on which a customer placed a sale that was completed, with a line of goods against money. A
-// credit note takes no purchase day back: the customer did come, which is what the models are about. A withdrawn order
+// A purchase day is a day on which a customer placed a sale that was completed, with a line of goods against money.
+//
+// An order or interaction that is repeated counts once, told by its id among the customer's latest ones (1,024 orders,
+// 256 interactions); nothing else about a repetition matters, neither its time nor its order.
+//
+// A credit note takes no purchase day back: the customer did come, which is what the models are about. A withdrawn order
 // never completed and never counts. Adjustments, write-offs, anonymous orders and orders given away are no purchases.
 //
 // When the customer domain removes a customer, history and score go; what was published before stays in the score
