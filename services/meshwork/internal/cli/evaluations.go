@@ -7,6 +7,7 @@ import (
 	"meshwork.dev/pkg/report"
 	churn "meshwork.dev/services/churn/evaluate"
 	customer "meshwork.dev/services/customer/evaluate"
+	recommendation "meshwork.dev/services/recommendation/evaluate"
 )
 
 // evaluation is one entry of meshwork evaluate.
@@ -31,9 +32,12 @@ func evaluations() []evaluation {
 	emoji := input{"emoji", "vader/emoji_utf8_lexicon.txt"}
 	tweets := input{"tweets", "vader/tweets_GroundTruth.txt"}
 	reviews := input{"reviews", "womens_reviews/womens-clothing-reviews.csv.gz"}
+	clicks := input{"clickstream", "eshop_clickstream/e-shop-clothing-2008.csv.gz"}
 	return []evaluation{
 		{"clv", []input{cdnow}, one(churn.CDNOW)},
 		{"churn", []input{retail}, one(churn.OnlineRetail)},
+		{"recommendation", []input{retail}, one(recommendation.OnlineRetail)},
+		{"recommendation", []input{clicks}, one(recommendation.Clickstream)},
 		{"sentiment", []input{lexicon, emoji, tweets}, three(customer.Tweets)},
 		{"sentiment", []input{lexicon, emoji, reviews}, three(customer.Reviews)},
 		{"rfm", []input{retail}, one(customer.RFM)},
@@ -49,5 +53,7 @@ func three(fn func(ctx context.Context, a, b, c io.Reader, p report.Progress) ([
 
 // one makes a run of an evaluation that reads one file.
 func one(fn func(context.Context, io.Reader, report.Progress) ([]report.Table, error)) func(context.Context, []io.Reader, report.Progress) ([]report.Table, error) {
-	return func(ctx context.Context, in []io.Reader, p report.Progress) ([]report.Table, error) { return fn(ctx, in[0], p) }
+	return func(ctx context.Context, in []io.Reader, p report.Progress) ([]report.Table, error) {
+		return fn(ctx, in[0], p)
+	}
 }

@@ -111,6 +111,9 @@ func restoring(s stream.ProductStatus) string {
 	for _, r := range s.Restores {
 		read, total, longest = read+r.Read, total+r.Total, max(longest, r.ETA)
 	}
+	if total == 0 {
+		return "" // nothing is known yet, or nothing is there
+	}
 	return fmt.Sprintf("%d of %d records, %s left", read, total, longest.Round(time.Second))
 }
 
@@ -202,8 +205,8 @@ func states(products []productSummary) string {
 	return strings.Join(parts, ", ")
 }
 
-// A product is remarked on when it restores, has failed, or has more than behind offsets before it; of those at most
-// three, the worst.
+// A product is remarked on when it restores, has failed, or has more than behind offsets before it: at most so many of a
+// service, the failed ones first.
 const (
 	behind     = 10_000
 	maxRemarks = 3
@@ -214,15 +217,20 @@ func remarks(products []productSummary) []string {
 	late := slices.DeleteFunc(slices.Clone(products), func(p productSummary) bool { return p.Lag < behind || p.State == stream.Restoring })
 	slices.SortFunc(late, func(a, b productSummary) int { return cmp.Compare(b.Lag, a.Lag) })
 	for _, p := range products {
-		if p.Restoring != "" {
-			list = append(list, p.Name+" restores "+p.Restoring)
-		}
 		if p.Error != "" {
 			list = append(list, p.Name+" stopped: "+p.Error)
 		}
 	}
-	for _, p := range late[:min(len(late), maxRemarks)] {
+	for _, p := range products {
+		if p.Restoring != "" {
+			list = append(list, p.Name+" restores "+p.Restoring)
+		}
+	}
+	for _, p := range late {
 		list = append(list, fmt.Sprintf("%s has %s before it", p.Name, count(float64(p.Lag))))
+	}
+	if n := len(list) - maxRemarks; n > 0 {
+		list = append(list[:maxRemarks], fmt.Sprintf("and %d more", n))
 	}
 	return list
 }
