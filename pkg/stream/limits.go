@@ -114,7 +114,7 @@ func (t *Task) fits() error {
 			continue
 		}
 		row := key[0] == rowState || key[0] == rowWindow
-		if t.def.side >= 0 && key[0] != joinRow && !(key[0] == rowState && t.def.ownChangelog) {
+		if t.def.side >= 0 && key[0] != joinRow && (key[0] != rowState || !t.def.ownChangelog) {
 			if err := t.fitsIn(t.def.side, size); err != nil {
 				return err
 			}

@@ -121,10 +121,10 @@ func TestMeshThroughput(t *testing.T) {
 		}, 5*time.Minute, 20*time.Millisecond)
 	}
 	caughtUp()
-	time.Sleep(2 * time.Second) //nolint:forbidigo // a measurement
+	time.Sleep(2 * time.Second) // a measurement, not synchronisation
 	before := usage()
 	const quiet = 10 * time.Second
-	time.Sleep(quiet) //nolint:forbidigo // a measurement
+	time.Sleep(quiet) // a measurement, not synchronisation
 	t.Logf("idle, %d products: %.1f %% of a CPU", len(defs), float64(usage()-before)/float64(quiet)*100)
 	start, before := time.Now(), usage()
 	feed(events)

@@ -116,10 +116,11 @@ func (x *exec[K, V]) show(skey, value []byte, fn func(k K, s span, row *V) bool)
 		}
 		key = k
 		if s = x.c.win; !isCurrent {
-			ok := false
-			if s, ok = x.spanOf(k, start); !ok {
+			open, ok := x.spanOf(k, start)
+			if !ok {
 				return true, nil // no longer open
 			}
+			s = open
 		}
 	}
 	if isCurrent {
