@@ -90,6 +90,16 @@ func (s *Simulator) Position() int64 { return s.made }
 // Tally gives the counts so far.
 func (s *Simulator) Tally() Tally { return s.tally }
 
+// ForSale is the number of products in the catalogue now.
+func (s *Simulator) ForSale() (n int) {
+	for i := range s.articles {
+		if !s.articles[i].gone {
+			n++
+		}
+	}
+	return n
+}
+
 // now is the time that the next message carries.
 func (s *Simulator) now() time.Time {
 	if s.c.Gap > 0 {
