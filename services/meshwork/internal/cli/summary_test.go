@@ -23,14 +23,14 @@ func TestSummaryIsALineForEachService(t *testing.T) {
 		{Service: "idle"},
 	}}
 	require.Equal(t, strings.TrimPrefix(`
-08:00:00  products                  published  per second   keys      lag
-eshop     8 running, 1 stopped          8,000          80  8,000  160,000
+08:00:00  products              published  per second   keys      lag
+eshop     8 running, 1 stopped      8,000          80  8,000  160,000
   broken stopped: no space left
   a has 20,000 before it
   b has 20,000 before it
   and 6 more
-product   1 caught up                       5           0      0        0
-all       1,234,567 in (100/s)          8,005          80  8,000  160,000
+product   1 caught up                   5           0      0        0
+all       1,234,567 in (100/s)      8,005          80  8,000  160,000
 `, "\n"), m.text())
 	require.Equal(t, 10, m.products())
 }
