@@ -137,8 +137,13 @@ func (s *scaffold) contract(a *AvroFile, visibility string, sources []*Contract)
 	w.line(4, "dataGranularityDescription: %s", quoted(grain))
 	w.line(4, "customProperties:")
 	for _, p := range [][2]string{
-		{"kind", parts[1]}, {"kafkaKey", "[" + strings.Join(s.Key, ", ") + "]"}, {"partitions", fmt.Sprint(DefaultPartitions)},
-		{"cleanupPolicy", cleanup}, {"retention", retention}, {"schemaSubject", topic + "-value"}, {"compatibility", "FULL_TRANSITIVE"},
+		{"kind", parts[1]},
+		{"kafkaKey", "[" + strings.Join(s.Key, ", ") + "]"},
+		{"partitions", fmt.Sprint(DefaultPartitions)},
+		{"cleanupPolicy", cleanup},
+		{"retention", retention},
+		{"schemaSubject", topic + "-value"},
+		{"compatibility", "FULL_TRANSITIVE"},
 	} {
 		w.line(6, "- {property: %s, value: %s}", p[0], p[1])
 	}
