@@ -240,9 +240,9 @@ func TestTheMeshReconciles(t *testing.T) {
 	m := openMesh(t)
 	require.Eventually(t, func() bool { return m.all((*stream.Runner).Ready) }, 3*time.Minute, 20*time.Millisecond)
 
-	// The shop's few hours end about now: then the clock, which takes over after the last message, changes little.
+	// The shop's few days end about now: then the clock, which takes over after the last message, changes little.
 	simulator := shop.New(shop.Config{
-		Seed: 21, Customers: 30_000, Products: 200, Count: 6_000, Bots: 30, Garbage: 50, Steady: true, Start: time.Now().Add(-4 * time.Hour),
+		Seed: 21, Customers: 1500, Products: 200, Count: 8_000, Bots: 30, Garbage: 50, Steady: true, Start: time.Now().Add(-6 * 24 * time.Hour),
 	})
 	source := faults.New(simulator, faults.Config{Seed: 5, Duplicates: 300, Reordered: 300, Late: 20, Poison: 30, Newer: 500})
 	var robots, senseless int // with repetitions
