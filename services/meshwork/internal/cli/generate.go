@@ -84,7 +84,7 @@ func (c *generateCmd) scaffold() (written []string, err error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := filepath.Join(c.Dir, filepath.FromSlash(name))
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // descriptors are for everybody to read
 		if err != nil {
 			return written, fmt.Errorf("writing: %w", err)
 		}

@@ -60,7 +60,7 @@ func guide(ts *testscript.TestScript, neg bool, args []string) {
 
 // goEnvironment lets scripts run the go command as the test was run.
 func goEnvironment(e *testscript.Env) error {
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOTOOLCHAIN").Output() //nolint:noctx // it only prints
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOTOOLCHAIN").Output()
 	if err != nil {
 		return fmt.Errorf("asking go for its environment: %w", err)
 	}

@@ -59,7 +59,7 @@ type resetEmptied struct {
 
 // Run resets a product.
 func (c *resetCmd) Run(ctx context.Context, a *app) error {
-	all, err := service.Describe(&service.Config{}, services(a.getenv)...) //nolint:contextcheck // requests have contexts of their own
+	all, err := service.Describe(&service.Config{}, services(a.getenv)...)
 	if err != nil {
 		return fmt.Errorf("describing: %w", err)
 	}

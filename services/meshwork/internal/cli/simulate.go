@@ -34,7 +34,7 @@ number, so what is sent again after a crash is recognised. Two shops in one mesh
 func (c *simulateCmd) Run(ctx context.Context, a *app) (err error) {
 	ctx, stop := service.WithSignals(ctx, zap.NewNop())
 	defer stop()
-	services, err := pick(c.Only, a.getenv) //nolint:contextcheck // requests have contexts of their own
+	services, err := pick(c.Only, a.getenv)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.Replay == "" && !c.Idle && c.byTheClock() {
 		getenv = quickly(getenv)
 	}
-	if u.services, err = pick(c.Only, getenv); err != nil { //nolint:contextcheck // requests have contexts of their own
+	if u.services, err = pick(c.Only, getenv); err != nil {
 		return err
 	}
 	if c.Replay == "" && !c.Idle {
