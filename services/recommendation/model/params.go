@@ -29,8 +29,9 @@ type Params struct {
 	CartFade, Follow, Precede float64
 
 	// Next view: looks that count, from the last one back, each weighing ViewFade of the one after it.
-	ViewFrom int
-	ViewFade float64
+	// Products looked at before are Seen times as likely.
+	ViewFrom       int
+	ViewFade, Seen float64
 
 	// Candidates is how many of the best are judged in full.
 	Candidates int
@@ -39,8 +40,8 @@ type Params struct {
 // Defaults are the weights in use.
 func Defaults() Params {
 	return Params{
-		Size: 10, OrderHalfLife: 200, RepeatTrend: 0.4, NewTrend: 0.1, TrendHalfLife: 15, From: 32, TasteHalfLife: 60,
-		Common: 0.5, Blend: 2, CartFrom: 8, CartFade: 0.6, Follow: 0.2, Precede: 0.2, ViewFrom: 3, ViewFade: 0.3,
-		Candidates: 320,
+		Size: 10, OrderHalfLife: 200, RepeatTrend: 0.4, NewTrend: 0.2, TrendHalfLife: 15, From: 16, TasteHalfLife: 30,
+		Common: 0.7, Blend: 2, CartFrom: 8, CartFade: 0.6, Follow: 0.2, Precede: 0.2, ViewFrom: 3, ViewFade: 0.1, Seen: 0.5,
+		Candidates: 200,
 	}
 }

@@ -25,6 +25,8 @@ type Scorer struct {
 	pool []candidate
 	from []source
 	own  map[string]struct{}
+
+	scores []float64
 }
 
 // candidate is a product that may be recommended.
@@ -168,13 +170,25 @@ func (c *Scorer) neighbours(items Items) {
 	}
 }
 
+// cut leaves the best candidates in the pool, with all that are equal to the last of them. It says whether any went.
+func (c *Scorer) cut() bool {
+	if len(c.pool) <= c.p.Candidates {
+		return false
+	}
+	c.scores = c.scores[:0]
+	for i := range c.pool {
+		c.scores = append(c.scores, c.pool[i].score)
+	}
+	slices.Sort(c.scores)
+	least := c.scores[len(c.scores)-c.p.Candidates]
+	c.pool = slices.DeleteFunc(c.pool, func(k candidate) bool { return k.score < least })
+	return true
+}
+
 // judged gives the best candidates their score by neighbours: as they were added up, over their own orders, times how
 // well they sell. What was bought before is among them.
 func (c *Scorer) judged(items Items, day int32) []candidate {
-	keep := c.p.Candidates
-	if len(c.pool) > keep {
-		slices.SortFunc(c.pool, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id)) })
-		c.pool = c.pool[:keep]
+	if c.cut() {
 		clear(c.at)
 		for i := range c.pool {
 			c.at[c.pool[i].id] = i
@@ -212,15 +226,12 @@ func (c *Scorer) Cart(cart []string, items Items) []prodrec.RecommendedItem {
 		weight *= c.p.CartFade
 	}
 	t := c.top()
-	pool := c.pool
-	if len(pool) > c.p.Candidates {
-		slices.SortFunc(pool, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id)) })
-		pool = pool[:c.p.Candidates]
-	}
-	for i := range pool {
-		if r, ok := items.Popularity(pool[i].id); ok && r.Baskets > 0 {
-			pool[i].score /= math.Sqrt(float64(r.Baskets))
-			t.offer(&pool[i])
+	c.cut()
+	for i := range c.pool {
+		k := &c.pool[i]
+		if r, ok := items.Popularity(k.id); ok && r.Baskets > 0 {
+			k.score /= math.Sqrt(float64(r.Baskets))
+			t.offer(k)
 		}
 	}
 	out := c.finish(t, items, func(k *candidate) string { return "goes with " + k.because })
@@ -235,6 +246,9 @@ func (c *Scorer) Next(views []string, items Items) []prodrec.RecommendedItem {
 	if len(views) > 0 {
 		last = views[len(views)-1]
 	}
+	for _, id := range views {
+		c.own[id] = struct{}{}
+	}
 	for i := len(views) - 1; i >= max(0, len(views)-c.p.ViewFrom); i-- {
 		if r, ok := items.Neighbours(views[i]); ok && r.Views > 0 {
 			for _, n := range r.NextViews {
@@ -247,6 +261,9 @@ func (c *Scorer) Next(views []string, items Items) []prodrec.RecommendedItem {
 	}
 	t := c.top()
 	for i := range c.pool {
+		if _, seen := c.own[c.pool[i].id]; seen {
+			c.pool[i].score *= c.p.Seen
+		}
 		t.offer(&c.pool[i])
 	}
 	return c.finish(t, items, func(k *candidate) string { return "often looked at after " + k.because })
