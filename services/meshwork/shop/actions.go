@@ -57,12 +57,12 @@ func (s *Simulator) Recycle(m feed.Message) {
 }
 
 // action tells the mesh what a visitor did.
-func (s *Simulator) action(make bool, v *visit, did deed) (m feed.Message, ok bool) {
+func (s *Simulator) action(wanted bool, v *visit, did deed) (m feed.Message, ok bool) {
 	if s.c.Emit&Actions == 0 {
 		return m, false
 	}
 	s.count(v, did)
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	if v.id == "" {

@@ -20,7 +20,7 @@ const currency = "GBP"
 const partners = 12
 
 // productRow is a change in the product database.
-func (s *Simulator) productRow(make bool, p int, gone bool) (m feed.Message, ok bool) {
+func (s *Simulator) productRow(wanted bool, p int, gone bool) (m feed.Message, ok bool) {
 	if s.c.Emit&Catalogue == 0 {
 		return m, false
 	}
@@ -28,7 +28,7 @@ func (s *Simulator) productRow(make bool, p int, gone bool) (m feed.Message, ok 
 	if gone {
 		s.tally.ProductsGone++
 	}
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	at, a := s.now(), &s.articles[p]
@@ -72,9 +72,9 @@ func WebOrderID(checkout, visitor string) string {
 }
 
 // webOrder is what the shop's service makes of a checkout, for a mesh that runs without it.
-func (s *Simulator) webOrder(make bool, v *visit) (m feed.Message, ok bool) {
+func (s *Simulator) webOrder(wanted bool, v *visit) (m feed.Message, ok bool) {
 	s.tally.WebOrders++
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	id := s.actionID(v.number, v.step-1)
@@ -99,13 +99,13 @@ func (s *Simulator) webOrder(make bool, v *visit) (m feed.Message, ok bool) {
 func partnerID(n int) string { return "partner" + strconv.Itoa(n+1) }
 
 // partnerOrder is a sale of a partner: more lines and pieces than people's, one in ten on its own account.
-func (s *Simulator) partnerOrder(make bool, n uint64) (m feed.Message, ok bool) {
+func (s *Simulator) partnerOrder(wanted bool, n uint64) (m feed.Message, ok bool) {
 	if s.c.Emit&Sales == 0 {
 		return m, false
 	}
 	d := roll(s.c.Seed, forPartner, n)
 	s.tally.PartnerOrders++
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	id, who := s.id('o', n, 0), partnerID(d.below(partners))
@@ -128,12 +128,12 @@ func (s *Simulator) partnerOrder(make bool, n uint64) (m feed.Message, ok bool) 
 }
 
 // creditNote gives goods back. Seven in ten say which order they came with; for the others it must be found out.
-func (s *Simulator) creditNote(make bool, p *plan, n uint64) (m feed.Message, ok bool) {
+func (s *Simulator) creditNote(wanted bool, p *plan, n uint64) (m feed.Message, ok bool) {
 	if s.c.Emit&Sales == 0 {
 		return m, false
 	}
 	s.tally.CreditNotes++
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	d := roll(s.c.Seed, forLater, n)
@@ -149,12 +149,12 @@ func (s *Simulator) creditNote(make bool, p *plan, n uint64) (m feed.Message, ok
 }
 
 // withdrawal calls an order back.
-func (s *Simulator) withdrawal(make bool, p *plan, n uint64) (m feed.Message, ok bool) {
+func (s *Simulator) withdrawal(wanted bool, p *plan, n uint64) (m feed.Message, ok bool) {
 	if s.c.Emit&Sales == 0 {
 		return m, false
 	}
 	s.tally.Withdrawals++
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	id, at := s.id('w', n, 0), s.now()

@@ -8,7 +8,7 @@ import (
 )
 
 // personRow is a change in the customer database: customer k as things are now, or gone. n makes it unique.
-func (s *Simulator) personRow(make bool, k int, n uint64, gone bool) (m feed.Message, ok bool) {
+func (s *Simulator) personRow(wanted bool, k int, n uint64, gone bool) (m feed.Message, ok bool) {
 	if s.c.Emit&People == 0 {
 		return m, false
 	}
@@ -16,7 +16,7 @@ func (s *Simulator) personRow(make bool, k int, n uint64, gone bool) (m feed.Mes
 	if gone {
 		s.tally.PeopleGone++
 	}
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	at, id := s.now(), s.id('k', n, 0)
@@ -41,12 +41,12 @@ func (s *Simulator) personRow(make bool, k int, n uint64, gone bool) (m feed.Mes
 }
 
 // partnerRow is the row of a partner, sent before the shop opens.
-func (s *Simulator) partnerRow(make bool, n int) (m feed.Message, ok bool) {
+func (s *Simulator) partnerRow(wanted bool, n int) (m feed.Message, ok bool) {
 	if s.c.Emit&People == 0 {
 		return m, false
 	}
 	s.tally.People++
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	at, id, t := s.now(), s.id('r', uint64(n), 0), &s.words.towns[n%len(s.words.towns)]
@@ -67,7 +67,7 @@ func channels() [5]string { return [5]string{"Web", "E-Mail", "Phone", "Chat", "
 
 // interaction is what a customer says about a purchase. Of the unhappy, six in ten complain and three in ten of those
 // are helped later.
-func (s *Simulator) interaction(make bool, p *plan, n uint64) (m feed.Message, ok bool) {
+func (s *Simulator) interaction(wanted bool, p *plan, n uint64) (m feed.Message, ok bool) {
 	if s.c.Emit&Interactions == 0 && p.what != complain {
 		return m, false
 	}
@@ -96,7 +96,7 @@ func (s *Simulator) interaction(make bool, p *plan, n uint64) (m feed.Message, o
 	if p.what == complain {
 		s.tally.Unhappy++
 	}
-	if !make {
+	if !wanted {
 		return m, true
 	}
 	at := s.now()

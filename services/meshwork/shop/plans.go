@@ -42,7 +42,7 @@ func (s *Simulator) plan(at int64, p plan) {
 }
 
 // carryOut does the first thing planned.
-func (s *Simulator) carryOut(make bool) (m feed.Message, ok bool) {
+func (s *Simulator) carryOut(wanted bool) (m feed.Message, ok bool) {
 	_, slot := s.planned.take()
 	p := s.plans[slot]
 	s.freePlan = append(s.freePlan, uint32(slot))
@@ -53,20 +53,20 @@ func (s *Simulator) carryOut(make bool) (m feed.Message, ok bool) {
 		if s.people[p.customer].flags&erased != 0 {
 			return m, false
 		}
-		return s.personRow(make, int(p.customer), n, false)
+		return s.personRow(wanted, int(p.customer), n, false)
 	case erase:
 		s.people[p.customer].flags |= erased
-		return s.personRow(make, int(p.customer), n, true)
+		return s.personRow(wanted, int(p.customer), n, true)
 	case praise, complain, settle:
 		if s.people[p.customer].flags&erased != 0 {
 			return m, false
 		}
-		return s.interaction(make, &p, n)
+		return s.interaction(wanted, &p, n)
 	case credit:
-		return s.creditNote(make, &p, n)
+		return s.creditNote(wanted, &p, n)
 	case withdraw:
-		return s.withdrawal(make, &p, n)
+		return s.withdrawal(wanted, &p, n)
 	default:
-		return s.partnerOrder(make, n)
+		return s.partnerOrder(wanted, n)
 	}
 }

@@ -132,23 +132,23 @@ func (s *Simulator) Skip(n int64) {
 	}
 }
 
-// advance lets the next thing happen. ok says whether it is a message; make says whether it is wanted.
-func (s *Simulator) advance(make bool) (m feed.Message, ok bool) {
+// advance lets the next thing happen. ok says whether it is a message; wanted says whether it will be looked at.
+func (s *Simulator) advance(wanted bool) (m feed.Message, ok bool) {
 	if n := s.announced; n < s.c.Products+partners {
 		s.announced++
 		if n < s.c.Products {
-			return s.productRow(make, n, false)
+			return s.productRow(wanted, n, false)
 		}
-		return s.partnerRow(make, n-s.c.Products)
+		return s.partnerRow(wanted, n-s.c.Products)
 	}
 	visits, plans, comebacks := s.underWay.due(), s.planned.due(), s.comebacks.due()
 	switch first := min(visits, plans, comebacks, s.nextBirth, s.nextStir); first {
 	case visits:
 		s.at = first
-		return s.act(make)
+		return s.act(wanted)
 	case plans:
 		s.at = first
-		return s.carryOut(make)
+		return s.carryOut(wanted)
 	case comebacks:
 		s.at = first
 		_, k := s.comebacks.take()
@@ -161,7 +161,7 @@ func (s *Simulator) advance(make bool) (m feed.Message, ok bool) {
 	default:
 		s.at = first
 		p, gone := s.stir(first)
-		return s.productRow(make, p, gone)
+		return s.productRow(wanted, p, gone)
 	}
 }
 
@@ -218,7 +218,7 @@ func (s *Simulator) welcome(k int, flags uint16, buy int) {
 		more -= 1000
 	}
 	if own.in1000(s.c.Bots) {
-		s.crawler(s.at+s.logs.expo(&own, 20*minute), &own)
+		s.crawler(s.at + s.logs.expo(&own, 20*minute))
 	}
 }
 
@@ -259,7 +259,7 @@ func (s *Simulator) stranger(at int64, d *dice) {
 }
 
 // crawler opens a visit of a machine.
-func (s *Simulator) crawler(at int64, d *dice) {
+func (s *Simulator) crawler(at int64) {
 	v, own := s.open(at, bot)
 	id := roll(s.c.Seed, forStranger, s.strangers)
 	s.strangers++
@@ -272,7 +272,7 @@ func (s *Simulator) crawler(at int64, d *dice) {
 const maxRegulars = 1 << 13
 
 // act lets the visit that is due go one step further.
-func (s *Simulator) act(make bool) (m feed.Message, ok bool) {
+func (s *Simulator) act(wanted bool) (m feed.Message, ok bool) {
 	slot := int(s.underWay[0] & maxNumber)
 	v := &s.visits[slot]
 	did, on := s.next(v)
@@ -295,11 +295,11 @@ func (s *Simulator) act(make bool) (m feed.Message, ok bool) {
 	if v.flags&bot == 0 && s.c.Garbage > 0 && v.d.below(10_000) < s.c.Garbage {
 		v.push(garbage)
 	}
-	m, ok = s.action(make, v, did)
+	m, ok = s.action(wanted, v, did)
 	v.step++
 	if did.kind == checkout {
 		if s.c.Emit&WebOrders != 0 {
-			m, ok = s.webOrder(make, v)
+			m, ok = s.webOrder(wanted, v)
 		}
 		s.bought(v)
 		v.n = 0

@@ -65,7 +65,6 @@ type held struct {
 	key     string
 	list    []feed.Message
 	release int64 // at this number of messages
-	done    bool
 }
 
 // Source is a feed with faults.
