@@ -30,7 +30,6 @@ run: build ## run the whole mesh in one process: embedded broker, registry, serv
 
 .PHONY: test
 test: ## all tests that need nothing but Go, with the race detector where goroutines meet
-	go vet $(PKGS)
 	go test -count=1 $(UNIT)
 	@if command -v $${CC:-cc} >/dev/null; then CGO_ENABLED=1 go test -count=1 -race -short $(RACE); \
 	else echo "race detector left out: it needs a C compiler and there is no $${CC:-cc} here"; fi

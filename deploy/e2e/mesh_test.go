@@ -14,18 +14,23 @@ import (
 // startRegistry runs our registry as a process of its own on the cluster and returns its address.
 func startRegistry(t *testing.T, b *realkafka.Broker) string {
 	t.Helper()
+	return startRegistryOn(t, b.Addr)
+}
+
+func startRegistryOn(t *testing.T, brokers string) string {
+	t.Helper()
 	addr := freeAddr(t)
-	startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka", b.Addr, "--listen", addr)
+	startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka", brokers, "--listen", addr)
 	url := "http://" + addr
 	untilOK(t, time.Minute, url+"/subjects")
 	return url
 }
 
 // startService runs a service with a state folder of its own and waits until it is ready.
-func startService(t *testing.T, label, name string, b *realkafka.Broker, registry string) *program {
+func startService(t *testing.T, label, name, brokers, registry string) *program {
 	t.Helper()
 	addr := freeAddr(t)
-	p := startProgram(t, label, name, "--kafka", b.Addr, "--registry", registry,
+	p := startProgram(t, label, name, "--kafka", brokers, "--registry", registry,
 		"--state-dir", t.TempDir(), "--http-listen", addr)
 	untilOK(t, time.Minute, "http://"+addr+"/readyz")
 	return p
@@ -47,8 +52,8 @@ func TestYearOfOrdersThroughKills(t *testing.T) {
 		registry := "http://" + registryAddr
 		reg := startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka", b.Addr, "--listen", registryAddr)
 		untilOK(t, time.Minute, registry+"/subjects")
-		orders := startService(t, "orderprocessing", "orderprocessing", b, registry)
-		product := startService(t, "product", "product", b, registry)
+		orders := startService(t, "orderprocessing", "orderprocessing", b.Addr, registry)
+		product := startService(t, "product", "product", b.Addr, registry)
 
 		replay := startProgram(t, "replay", "meshwork", "replay", retail, "--kafka", b.Addr, "--registry", registry)
 		at := func(n int64) {
@@ -61,7 +66,7 @@ func TestYearOfOrdersThroughKills(t *testing.T) {
 		orders.start()
 		at(20_000)
 		product.kill()
-		second := startService(t, "product-2", "product", b, registry)
+		second := startService(t, "product-2", "product", b.Addr, registry)
 		product.start()
 		reg.kill()
 		reg.start()

@@ -14,6 +14,7 @@ const (
 	codeUnknownTopic           = 3
 	codeLeaderNotAvailable     = 5
 	codeNotLeader              = 6
+	codeBrokerUnavailable      = 8
 	codeCoordinatorLoading     = 14
 	codeCoordinatorUnavailable = 15
 	codeNotCoordinator         = 16

@@ -24,7 +24,8 @@ var (
 	ErrUnknownTopic = errors.New("unknown topic or partition")
 	// ErrTopicExists: the topic to be created exists already.
 	ErrTopicExists = errors.New("topic exists already")
-	// ErrOffsetOutOfRange: the offset was deleted by retention or never written.
+	// ErrOffsetOutOfRange: the offset was deleted by retention or never written; a fetcher has asked for five seconds
+	// before it says so, because brokers are wrong about it while leaders move.
 	ErrOffsetOutOfRange = errors.New("offset out of range")
 	// ErrUnstableOffset: a transaction that moves the group's offsets has not ended.
 	ErrUnstableOffset = errors.New("offsets are part of a pending transaction")

@@ -86,6 +86,7 @@ type fetchPart struct {
 	retryAt  time.Time
 	failures int
 	unknown  time.Time // since when its topic is unknown
+	outside  time.Time // since when its leader says that pos is out of range
 }
 
 // fetchBroker is what is known of one leader.

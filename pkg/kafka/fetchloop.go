@@ -212,7 +212,7 @@ func (f *Fetcher) file(it *fetchItem, c *Chunk) {
 		f.partitionFailed(p, codeErrAt(apiFetch, it.code, p.tp.Topic, p.tp.Partition))
 		return
 	}
-	p.failures, p.unknown = 0, time.Time{}
+	p.failures, p.unknown, p.outside = 0, time.Time{}, time.Time{}
 	p.known, p.high, p.end = true, it.high, it.stable
 	if f.cfg.Isolation == ReadUncommitted || it.stable < 0 {
 		p.end = it.high
@@ -284,6 +284,9 @@ func (f *Fetcher) partitionFailed(p *fetchPart, err error) {
 	case errors.Is(err, ErrUnknownTopic):
 		f.unknownTopic(p, err)
 		return
+	case code == codeOffsetOutOfRange && f.mayPass(p):
+		f.c.moved(p.tp.Topic)
+		p.leader = -1
 	case code == codeNotLeader, code == codeLeaderNotAvailable, code == codeFencedLeaderEpoch, code == codeUnknownLeaderEpoch:
 		f.c.moved(p.tp.Topic)
 		p.leader = -1
@@ -299,6 +302,20 @@ func (f *Fetcher) partitionFailed(p *fetchPart, err error) {
 	if p.failures == 10 {
 		f.c.cfg.Log.Warn("partition cannot be fetched; trying on", zap.Stringer("partition", p.tp), zap.Error(err))
 	}
+}
+
+// outOfRangeWait is for how long OFFSET_OUT_OF_RANGE is not believed: brokers say so for a moment while leaders move,
+// about offsets that are there.
+const outOfRangeWait = 5 * time.Second
+
+// mayPass says whether a partition's position, said to be out of range, may still turn out to be within. f.mu is held.
+func (f *Fetcher) mayPass(p *fetchPart) bool {
+	if p.outside.IsZero() {
+		p.outside = time.Now()
+		f.c.cfg.Log.Warn("the leader says that the offset is out of range; asking again",
+			zap.Stringer("partition", p.tp), zap.Int64("offset", p.pos))
+	}
+	return time.Since(p.outside) < outOfRangeWait
 }
 
 // unknownTopic waits for a topic to appear, then gives up. f.mu is held.

@@ -30,6 +30,11 @@ func (c *Client) route(ctx context.Context, req *request) (string, error) {
 			return "", err
 		}
 		req.broker = id
+		addr, err := c.brokerAddr(ctx, id)
+		if Code(err) == codeBrokerUnavailable {
+			c.coords.forget(req.to) // it died, and somebody else coordinates by now
+		}
+		return addr, err
 	case routeBroker:
 		req.broker = req.to.broker
 	}
@@ -51,7 +56,7 @@ func (c *Client) brokerAddr(ctx context.Context, id int32) (string, error) {
 	if addr, ok := cl.Brokers[id]; ok {
 		return addr, nil
 	}
-	return "", &Error{API: apiMetadata.name, Code: 8, Msg: fmt.Sprintf("broker %d is not part of the cluster now", id)}
+	return "", &Error{API: apiMetadata.name, Code: codeBrokerUnavailable, Msg: fmt.Sprintf("broker %d is not part of the cluster now", id)}
 }
 
 // anyBroker is the broker that answered last, or another known one.

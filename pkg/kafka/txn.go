@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"meshwork.dev/pkg/telemetry"
 )
 
@@ -183,11 +185,16 @@ func (p *TxnProducer) init(ctx context.Context) error {
 // insist repeats fn while it fails for reasons that pass, until ctx ends. Pauses grow from 5 to 100 ms: what is
 // waited for most, the markers of the previous transaction, takes a few milliseconds.
 func (p *TxnProducer) insist(ctx context.Context, fn func() error) error {
-	pause := 5 * time.Millisecond
+	pause, said := 5*time.Millisecond, time.Now()
 	for {
 		err := fn()
 		if err == nil || !IsRetriable(err) || ctx.Err() != nil {
 			return err
+		}
+		if time.Since(said) > abortPatience {
+			said = time.Now()
+			p.c.cfg.Log.Warn("transaction: the producer gets no identity yet; asking again",
+				zap.String("transactional_id", p.cfg.ID), zap.Error(err))
 		}
 		if errors.Is(err, ErrUnreachable) && !p.c.meta.known() {
 			return err // never connected: a wrong address does not get better by waiting

@@ -382,10 +382,15 @@ func (p *TxnProducer) resolve(ctx context.Context, cause error) (aborted bool, e
 	return aborted, nil
 }
 
-// abort asks the coordinator to abort until it answers definitely. aborted is false when there was nothing to abort,
-// which after an attempt to commit may mean that it was committed.
+// abortPatience is how long abort asks for an answer before a new epoch settles the matter: longer than the election of
+// a coordinator takes.
+const abortPatience = 15 * time.Second
+
+// abort asks the coordinator to abort until it answers definitely, or abortPatience has passed. aborted is false when
+// there was nothing to abort, which after an attempt to commit may mean that it was committed, and when there was no
+// answer; the caller's new epoch then makes the coordinator abort what is open.
 func (p *TxnProducer) abort(ctx context.Context) (aborted bool, err error) {
-	pause, failures := 5*time.Millisecond, 0
+	pause, failures, began := 5*time.Millisecond, 0, time.Now()
 	for {
 		err := p.endTxn(ctx, false)
 		code := Code(err)
@@ -405,6 +410,12 @@ func (p *TxnProducer) abort(ctx context.Context) (aborted bool, err error) {
 			return false, err
 		case indefinite(err):
 			p.doubt = true
+		}
+		if time.Since(began) > abortPatience {
+			p.c.cfg.Log.Warn("transaction: no answer to the abort; settling it with a new epoch",
+				zap.String("transactional_id", p.cfg.ID), zap.Error(err))
+			p.doubt = true
+			return false, nil
 		}
 		if e := p.c.pause(ctx, pause); e != nil {
 			return false, errors.Join(e, err)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -77,6 +78,22 @@ type process struct {
 }
 
 func startJVM(ctx context.Context, version string, o Options) (*Broker, error) {
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	return startNode(ctx, version, o, node{id: 1, ports: ports, voters: fmt.Sprintf("1@127.0.0.1:%d", ports[2])})
+}
+
+// node is one member of a cluster: its id, its ports for clients, brokers and controllers, and who votes.
+type node struct {
+	id     int
+	ports  []int
+	voters string
+}
+
+// startNode starts a JVM broker and does not wait until it answers.
+func startNode(ctx context.Context, version string, o Options, n node) (*Broker, error) {
 	lib, err := Jars(ctx, "kafka-"+version, "org.apache.kafka:kafka_2.13:"+version)
 	if err != nil {
 		return nil, err
@@ -86,7 +103,7 @@ func startJVM(ctx context.Context, version string, o Options) (*Broker, error) {
 		return nil, err
 	}
 	p := &process{dir: dir, lib: lib, heapMB: o.HeapMB, log: o.Log}
-	b := &Broker{Version: version, From: "jvm", proc: p}
+	b := &Broker{Addr: fmt.Sprintf("127.0.0.1:%d", n.ports[0]), Version: version, From: "jvm", proc: p}
 	b.stop = func(context.Context) error {
 		err := p.kill()
 		if rm := os.RemoveAll(dir); err == nil {
@@ -94,12 +111,7 @@ func startJVM(ctx context.Context, version string, o Options) (*Broker, error) {
 		}
 		return err
 	}
-	ports, err := freePorts(3)
-	if err == nil {
-		b.Addr = fmt.Sprintf("127.0.0.1:%d", ports[0])
-		err = p.format(ctx, version, ports, o)
-	}
-	if err == nil {
+	if err = p.format(ctx, version, n, o); err == nil {
 		err = p.start()
 	}
 	if err != nil {
@@ -110,12 +122,13 @@ func startJVM(ctx context.Context, version string, o Options) (*Broker, error) {
 }
 
 // format writes server.properties and formats the log folder.
-func (p *process) format(ctx context.Context, version string, ports []int, o Options) error {
-	props := properties(version, o)
+func (p *process) format(ctx context.Context, version string, n node, o Options) error {
+	props, ports := properties(version, o), n.ports
+	props["node.id"] = strconv.Itoa(n.id)
 	props["log.dirs"] = filepath.Join(p.dir, "data")
 	props["listeners"] = fmt.Sprintf("PLAINTEXT://127.0.0.1:%d,BROKER://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", ports[0], ports[1], ports[2])
 	props["advertised.listeners"] = fmt.Sprintf("PLAINTEXT://127.0.0.1:%d,BROKER://127.0.0.1:%d", ports[0], ports[1])
-	props["controller.quorum.voters"] = fmt.Sprintf("1@127.0.0.1:%d", ports[2])
+	props["controller.quorum.voters"] = n.voters
 	var text bytes.Buffer
 	for k, v := range props {
 		fmt.Fprintf(&text, "%s=%s\n", k, v)
