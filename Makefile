@@ -7,7 +7,6 @@ TOOLS    := $(CURDIR)/.tools
 SERVICES := churn customer eshop meshwork orderprocessing product recommendation
 MODULES  := deploy/bench deploy/e2e pkg schemas $(addprefix services/,$(SERVICES))
 LIBS     := $(filter-out deploy/%,$(MODULES))
-PKGS     := $(addprefix meshwork.dev/,$(addsuffix /...,$(MODULES)))
 UNIT     := $(addprefix meshwork.dev/,$(addsuffix /...,$(LIBS)))
 # Where goroutines meet: the packages that `make test` runs under the race detector.
 RACE     := ./pkg/kafka/... ./pkg/stream/... ./pkg/state/... ./pkg/registry/... ./pkg/broker/... ./pkg/service/...

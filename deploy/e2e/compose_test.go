@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,7 +117,7 @@ func TestCompose(t *testing.T) {
 		from := endOffset(t, orders)
 		until(t, 3*time.Minute, "orders going on", func() (bool, string) {
 			now := endOffset(t, orders)
-			return now >= from+by, fmt.Sprint(now)
+			return now >= from+by, strconv.FormatInt(now, 10)
 		})
 	}
 	grows(50)

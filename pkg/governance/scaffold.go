@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -139,7 +140,7 @@ func (s *scaffold) contract(a *AvroFile, visibility string, sources []*Contract)
 	for _, p := range [][2]string{
 		{"kind", parts[1]},
 		{"kafkaKey", "[" + strings.Join(s.Key, ", ") + "]"},
-		{"partitions", fmt.Sprint(DefaultPartitions)},
+		{"partitions", strconv.Itoa(DefaultPartitions)},
 		{"cleanupPolicy", cleanup},
 		{"retention", retention},
 		{"schemaSubject", topic + "-value"},

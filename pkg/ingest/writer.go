@@ -72,7 +72,7 @@ func (w *Writer[K, V]) Start(ctx context.Context, v *V, at time.Time, idempotenc
 	if err != nil {
 		return fmt.Errorf("%s: schema: %w", w.topic.Name(), err)
 	}
-	b := buffers.Get().(*buffer)
+	b, _ := buffers.Get().(*buffer)
 	defer buffers.Put(b) // the producer copies what it takes
 	b.value = w.topic.Values.Append(append(b.value[:0], head...), v)
 	if len(b.value) > maxValue {

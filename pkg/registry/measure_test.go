@@ -30,7 +30,7 @@ func TestRequestsSchemasAndLookupsAreMeasured(t *testing.T) {
 	}
 	_, err = c.Register(t.Context(), "measured-value", registry.Schema{Text: `"int"`})
 	require.ErrorIs(t, err, registry.ErrIncompatible)
-	resp, err := http.Get(web.URL + "/no/such/page") //nolint:noctx // a test
+	resp, err := http.Get(web.URL + "/no/such/page")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 

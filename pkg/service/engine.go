@@ -102,20 +102,20 @@ func (p *Platform) Status() []stream.ProductStatus {
 	return all
 }
 
-// ServiceStatus is how the products of one service are doing in this process.
-type ServiceStatus struct {
+// Status is how the products of one service are doing in this process.
+type Status struct {
 	Service  string                 `json:"service"`
 	Products []stream.ProductStatus `json:"products"`
 }
 
 // Services is Status by service.
-func (p *Platform) Services() []ServiceStatus {
+func (p *Platform) Services() []Status {
 	if p.engine == nil {
 		return nil
 	}
-	all := make([]ServiceStatus, 0, len(p.engine.runners))
+	all := make([]Status, 0, len(p.engine.runners))
 	for _, r := range p.engine.runners {
-		all = append(all, ServiceStatus{r.service, r.Status()})
+		all = append(all, Status{r.service, r.Status()})
 	}
 	return all
 }

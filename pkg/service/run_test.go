@@ -80,7 +80,7 @@ func TestServiceRunsUntilItsContextEnds(t *testing.T) {
 		require.NoError(t, service.Probe(t.Context(), addr, path), path)
 	}
 	require.Error(t, service.Probe(t.Context(), addr, "/nothing-here"), "the index is one page, not all of them")
-	resp, err := http.Get("http://" + addr + "/") //nolint:noctx // a test
+	resp, err := http.Get("http://" + addr + "/")
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	var index service.Index

@@ -132,7 +132,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 		w.prod = w.r.cfg.wrap(w.prod)
 	}
 	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxWait: idleFetch})
-	w.group = w.joinGroup(w.member)
+	w.group = w.joinGroup(w.member) //nolint:contextcheck // a membership outlives ctx: it ends by leaving, when the tasks have been closed
 	side, stopSide := context.WithCancel(context.WithoutCancel(ctx))
 	w.life = side
 	w.wg.Go(func() { w.poll(side) })

@@ -10,10 +10,11 @@ import (
 )
 
 func TestCleanURL(t *testing.T) {
+	const blank = " " // at the end of an address, as pasted
 	for in, want := range map[string]string{
 		"https://shop.example/product/85123A":                         "https://shop.example/product/85123A",
 		"https://shop.example/product/85123A?colour=red&size=M":       "https://shop.example/product/85123A?colour=red&size=M",
-		"HTTP://Shop.EXAMPLE:80/Lamp#top ":                            "http://shop.example/Lamp",
+		"HTTP://Shop.EXAMPLE:80/Lamp#top" + blank:                     "http://shop.example/Lamp",
 		"https://shop.example:443":                                    "https://shop.example/",
 		"https://shop.example:8443?q=1":                               "https://shop.example:8443/?q=1",
 		"https://ada:secret@shop.example/a@b":                         "https://shop.example/a@b",

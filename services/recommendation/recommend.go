@@ -125,7 +125,7 @@ type build struct {
 func (b *build) fresh(kind prodrec.ListKind, changed schemas.Opt[time.Time]) bool {
 	for i := range b.old {
 		if l := &b.old[i]; l.Kind == kind {
-			return b.at.Sub(l.AsOf) < refreshAfter && !(changed.Valid && !changed.Value.Before(l.AsOf))
+			return b.at.Sub(l.AsOf) < refreshAfter && (!changed.Valid || changed.Value.Before(l.AsOf))
 		}
 	}
 	return false

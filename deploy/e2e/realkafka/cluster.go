@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,8 +27,8 @@ func StartCluster(ctx context.Context, version string, n int, o Options) (*Clust
 	if o.HeapMB == 0 {
 		o.HeapMB = 384
 	}
-	inSync := fmt.Sprint(max(1, n-1))
-	all := fmt.Sprint(n)
+	inSync := strconv.Itoa(max(1, n-1))
+	all := strconv.Itoa(n)
 	props := map[string]string{
 		"default.replication.factor":               all,
 		"min.insync.replicas":                      inSync,
@@ -55,13 +56,13 @@ func StartCluster(ctx context.Context, version string, n int, o Options) (*Clust
 	for i := range n {
 		b, err := startNode(ctx, version, o, node{id: i + 1, ports: ports[3*i : 3*i+3], voters: strings.Join(voters, ",")})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("starting broker %d of Apache Kafka %s: %w", i+1, version, err), c.Stop())
+			return nil, errors.Join(fmt.Errorf("starting broker %d of Apache Kafka %s: %w", i+1, version, err), c.Stop()) //nolint:contextcheck // stopping has its own time
 		}
 		c.Brokers = append(c.Brokers, b)
 	}
 	for _, b := range c.Brokers {
 		if err := b.waitReady(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("broker of Apache Kafka %s at %s is not ready: %w", version, b.Addr, err), c.Stop())
+			return nil, errors.Join(fmt.Errorf("broker of Apache Kafka %s at %s is not ready: %w", version, b.Addr, err), c.Stop()) //nolint:contextcheck // stopping has its own time
 		}
 	}
 	return c, nil
@@ -80,7 +81,7 @@ func (c *Cluster) Addrs() string {
 func (c *Cluster) Stop() error {
 	var errs []error
 	for _, b := range c.Brokers {
-		errs = append(errs, b.Stop()) //nolint:contextcheck // stopping has its own time
+		errs = append(errs, b.Stop())
 	}
 	return errors.Join(errs...)
 }

@@ -174,9 +174,9 @@ func (c *clickstream) timeClicks(seed uint64, start time.Time, hours [24]int, pa
 		k := &c.clicks[i]
 		if i == 0 || c.clicks[i-1].session != k.session {
 			h := dice(seed, "session", strconv.Itoa(int(k.session)))
-			hour, pick := 12, 0
+			hour := 12
 			if total > 0 {
-				pick = int(h % uint64(total))
+				pick := int(h % uint64(total))
 				for hour = range hours {
 					if pick -= hours[hour]; pick < 0 {
 						break

@@ -88,8 +88,8 @@ func readPeople(dir string) ([]Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	person, email, home := index(db["Customer.csv"], 0, 1), index(db["EmailAddress.csv"], 0, 2), index(db["BusinessEntityAddress.csv"], 0, 1)
-	states := index(db["StateProvince.csv"], 0, 4)
+	person, email, home := index(db["Customer.csv"], 1), index(db["EmailAddress.csv"], 2), index(db["BusinessEntityAddress.csv"], 1)
+	states := index(db["StateProvince.csv"], 4)
 	addresses := map[string][]string{}
 	for _, r := range rows(db["Address.csv"]) {
 		if len(r) > 5 {
@@ -139,15 +139,15 @@ func readPeople(dir string) ([]Person, error) {
 	return out, nil
 }
 
-// index maps one column of a file to another; the first row of a key counts.
-func index(b []byte, key, value int) map[string]string {
+// index maps the first column of a file to another; the first row of a key counts.
+func index(b []byte, value int) map[string]string {
 	out := map[string]string{}
 	for _, r := range rows(b) {
-		if len(r) <= max(key, value) {
+		if len(r) <= value {
 			continue
 		}
-		if _, ok := out[r[key]]; !ok {
-			out[r[key]] = r[value]
+		if _, ok := out[r[0]]; !ok {
+			out[r[0]] = r[value]
 		}
 	}
 	return out

@@ -50,7 +50,7 @@ func readReviews(file string) (byClothing [][]review, rejected int, err error) {
 		}
 		id, err1 := strconv.Atoi(rec[at[0]])
 		stars, err2 := strconv.Atoi(rec[at[3]])
-		helpful, err3 := strconv.Atoi(rec[at[5]])
+		helpful, err3 := strconv.ParseInt(rec[at[5]], 10, 32)
 		if err1 != nil || err2 != nil || err3 != nil || stars < 1 || stars > 5 {
 			rejected++
 			continue

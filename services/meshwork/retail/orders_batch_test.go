@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -49,7 +50,7 @@ func batchRows(t *testing.T, path string) []*batchRow {
 	var rows []*batchRow
 	for {
 		r, err := in.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)
@@ -240,23 +241,26 @@ func batchMatches(rows []*batchRow) map[string][]string {
 			tell(c, level, "-", take(f[0], q))
 		} else if f := only(func(s *batchRow) bool { return left[s] >= q }); len(f) > 0 {
 			tell(c, "LOW", "-", take(f[0], q))
-		} else if len(open) > 0 {
-			var parts []string
-			for _, s := range open {
-				if n := min(q, left[s]); n > 0 {
-					parts = append(parts, take(s, n))
-					q -= n
-				}
-			}
-			reason := "-"
-			if q > 0 {
-				reason = "FEWER_LEFT"
-			}
-			tell(c, "LOW", reason, parts...)
-		} else if len(before) > 0 {
-			tell(c, "UNMATCHED", "NOTHING_LEFT")
 		} else {
-			tell(c, "UNMATCHED", "NO_PURCHASE")
+			switch {
+			case len(open) > 0:
+				var parts []string
+				for _, s := range open {
+					if n := min(q, left[s]); n > 0 {
+						parts = append(parts, take(s, n))
+						q -= n
+					}
+				}
+				reason := "-"
+				if q > 0 {
+					reason = "FEWER_LEFT"
+				}
+				tell(c, "LOW", reason, parts...)
+			case len(before) > 0:
+				tell(c, "UNMATCHED", "NOTHING_LEFT")
+			default:
+				tell(c, "UNMATCHED", "NO_PURCHASE")
+			}
 		}
 	}
 	for _, lines := range out {

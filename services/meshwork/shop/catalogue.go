@@ -86,7 +86,7 @@ func (s *Simulator) price(p int) schemas.Money { return schemas.Money(s.articles
 // stir changes the catalogue by one step, and says when the next one is due: a product comes, goes or has another
 // price.
 func (s *Simulator) stir(at int64) (p int, gone bool) {
-	d := roll(s.c.Seed, forCatalogue, uint64(s.stirs))
+	d := roll(s.c.Seed, forCatalogue, s.stirs)
 	s.stirs++
 	s.nextStir = at + s.logs.expo(&d, year/int64(s.c.Products*5))
 	switch what := d.below(500); {

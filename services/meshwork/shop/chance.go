@@ -125,8 +125,8 @@ func (a *agenda) add(at int64, number int) {
 	*a = h
 }
 
-// take removes the first entry.
-func (a *agenda) take() (at int64, number int) {
+// take removes the first entry and returns its number.
+func (a *agenda) take() int {
 	h := *a
 	first := h[0]
 	n := len(h) - 1
@@ -136,7 +136,7 @@ func (a *agenda) take() (at int64, number int) {
 	if n > 0 {
 		h.sink(e)
 	}
-	return int64(first >> numberBits), int(first & maxNumber)
+	return int(first & maxNumber)
 }
 
 // move gives the first entry another time.

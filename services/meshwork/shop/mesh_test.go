@@ -363,6 +363,7 @@ func keepCart(carts map[string]map[string]int32, a *shopc.ShopAction) {
 		}
 	case shopc.ActionKindCheckout:
 		clear(c)
+	default: // nothing else touches the cart
 	}
 	if len(c) == 0 {
 		delete(carts, a.VisitorID)

@@ -72,10 +72,10 @@ func WebOrderID(checkout, visitor string) string {
 }
 
 // webOrder is what the shop's service makes of a checkout, for a mesh that runs without it.
-func (s *Simulator) webOrder(wanted bool, v *visit) (m feed.Message, ok bool) {
+func (s *Simulator) webOrder(wanted bool, v *visit) (m feed.Message) {
 	s.tally.WebOrders++
 	if !wanted {
-		return m, true
+		return m
 	}
 	id := s.actionID(v.number, v.step-1)
 	o := s.newOrder(id, s.c.OrderID(id, visitorID(v.visitor)), orderproc.OrderKindSale, orderproc.ChannelWeb)
@@ -92,7 +92,7 @@ func (s *Simulator) webOrder(wanted bool, v *visit) (m feed.Message, ok bool) {
 		o.Items = append(o.Items, s.item(i+1, int(l.product), int(l.quantity), s.price(int(l.product)), o.OrderDate))
 	}
 	m.Order = o
-	return m, true
+	return m
 }
 
 // partnerID is the customer id of a partner.

@@ -43,7 +43,7 @@ func (s *Simulator) plan(at int64, p plan) {
 
 // carryOut does the first thing planned.
 func (s *Simulator) carryOut(wanted bool) (m feed.Message, ok bool) {
-	_, slot := s.planned.take()
+	slot := s.planned.take()
 	p := s.plans[slot]
 	s.freePlan = append(s.freePlan, uint32(slot))
 	n := s.plansMet

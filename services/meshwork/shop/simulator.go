@@ -151,7 +151,7 @@ func (s *Simulator) advance(wanted bool) (m feed.Message, ok bool) {
 		return s.carryOut(wanted)
 	case comebacks:
 		s.at = first
-		_, k := s.comebacks.take()
+		k := s.comebacks.take()
 		s.welcome(k, 0, buyLater)
 		return m, false
 	case s.nextBirth:
@@ -299,7 +299,7 @@ func (s *Simulator) act(wanted bool) (m feed.Message, ok bool) {
 	v.step++
 	if did.kind == checkout {
 		if s.c.Emit&WebOrders != 0 {
-			m, ok = s.webOrder(wanted, v)
+			m, ok = s.webOrder(wanted, v), true
 		}
 		s.bought(v)
 		v.n = 0

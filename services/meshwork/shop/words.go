@@ -63,10 +63,18 @@ func newWords() *words {
 // searches are what people type for a category.
 func searches() [categories][3]string {
 	return [categories][3]string{
-		{"lantern", "garden light", "lamp"}, {"mug", "tea cup", "coffee mug"}, {"cake stand", "cupcake", "baking"},
-		{"bunting", "party decoration", "garland"}, {"lunch bag", "tote", "shopper"}, {"hook", "coat hook", "hanger"},
-		{"candle", "t-light", "scented candle"}, {"notebook", "diary", "writing paper"}, {"clock", "alarm clock", "wall clock"},
-		{"tea towel", "kitchen towel", "apron"}, {"basket", "storage box", "hamper"}, {"doormat", "mat", "welcome mat"},
+		{"lantern", "garden light", "lamp"},
+		{"mug", "tea cup", "coffee mug"},
+		{"cake stand", "cupcake", "baking"},
+		{"bunting", "party decoration", "garland"},
+		{"lunch bag", "tote", "shopper"},
+		{"hook", "coat hook", "hanger"},
+		{"candle", "t-light", "scented candle"},
+		{"notebook", "diary", "writing paper"},
+		{"clock", "alarm clock", "wall clock"},
+		{"tea towel", "kitchen towel", "apron"},
+		{"basket", "storage box", "hamper"},
+		{"doormat", "mat", "welcome mat"},
 	}
 }
 
@@ -97,10 +105,17 @@ type town struct{ name, code, country, landName string }
 
 func towns() [12]town {
 	return [12]town{
-		{"London", "SW1A 1AA", "GB", "United Kingdom"}, {"Leeds", "LS1 4DY", "GB", "United Kingdom"},
-		{"Bristol", "BS1 5TR", "GB", "United Kingdom"}, {"Cardiff", "CF10 1EP", "GB", "United Kingdom"},
-		{"Glasgow", "G2 1DU", "GB", "United Kingdom"}, {"Norwich", "NR2 1NH", "GB", "United Kingdom"},
-		{"York", "YO1 7HH", "GB", "United Kingdom"}, {"Hamburg", "20095", "DE", "Germany"}, {"Lyon", "69002", "FR", "France"},
-		{"Utrecht", "3511 AB", "NL", "Netherlands"}, {"Bern", "3011", "CH", "Switzerland"}, {"Cork", "T12 W8KP", "IE", "EIRE"},
+		{"London", "SW1A 1AA", "GB", "United Kingdom"},
+		{"Leeds", "LS1 4DY", "GB", "United Kingdom"},
+		{"Bristol", "BS1 5TR", "GB", "United Kingdom"},
+		{"Cardiff", "CF10 1EP", "GB", "United Kingdom"},
+		{"Glasgow", "G2 1DU", "GB", "United Kingdom"},
+		{"Norwich", "NR2 1NH", "GB", "United Kingdom"},
+		{"York", "YO1 7HH", "GB", "United Kingdom"},
+		{"Hamburg", "20095", "DE", "Germany"},
+		{"Lyon", "69002", "FR", "France"},
+		{"Utrecht", "3511 AB", "NL", "Netherlands"},
+		{"Bern", "3011", "CH", "Switzerland"},
+		{"Cork", "T12 W8KP", "IE", "EIRE"},
 	}
 }

@@ -34,7 +34,7 @@ func (e *encoded) Available(string) bool          { return true }
 func world(tb testing.TB) (*encoded, *prodrec.Shopper, int32) {
 	tb.Helper()
 	const products = 4000
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a seeded world, not a secret
+	rng := rand.New(rand.NewPCG(1, 2))
 	at := time.Date(2011, 10, 1, 0, 0, 0, 0, time.UTC)
 	id := func(i int) string { return fmt.Sprintf("%05d", 20000+i%products) }
 	e := &encoded{neighbours: map[string][]byte{}, sales: map[string][]byte{}}

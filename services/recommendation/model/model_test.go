@@ -27,8 +27,8 @@ func TestShopperIsBounded(t *testing.T) {
 	require.Len(t, s.Views, MaxViews)
 	require.Len(t, s.Cart, MaxCart)
 	require.Len(t, s.Purchases, MaxPurchases)
-	require.EqualValues(t, "P2999", s.Views[MaxViews-1].ProductID)
-	require.EqualValues(t, "ALWAYS", s.Purchases[0].ProductID)
+	require.Equal(t, "P2999", s.Views[MaxViews-1].ProductID)
+	require.Equal(t, "ALWAYS", s.Purchases[0].ProductID)
 	require.EqualValues(t, 3000, s.Purchases[0].Orders)
 	require.Len(t, s.Purchases[0].Days, MaxDays)
 }

@@ -164,7 +164,7 @@ func check[V any](t *testing.T, reg *registry.Client, topic *schemas.Topic[strin
 		s, err := reg.Register(t.Context(), info.Subject, registry.Schema{Text: info.Schema})
 		require.NoError(t, err, topic.Name())
 		require.NotEqual(t, id, s.ID)
-		id = int(s.ID)
+		id = s.ID
 	}
 	var want, got V
 	require.NoError(t, topic.Values.Decode(&want, topic.Values.Append(nil, &v)))

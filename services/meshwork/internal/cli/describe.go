@@ -14,7 +14,7 @@ type describeCmd struct {
 
 // Run describes the products of the services built in. It connects to nothing.
 func (c *describeCmd) Run(_ context.Context, a *app) error {
-	d, err := service.Describe(&service.Config{}, services(a.getenv)...)
+	d, err := service.Describe(&service.Config{}, services(a.getenv)...) //nolint:contextcheck // requests and the stop have contexts of their own
 	if err != nil {
 		return fmt.Errorf("describing: %w", err)
 	}

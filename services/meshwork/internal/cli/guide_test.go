@@ -15,7 +15,7 @@ import (
 const repository = "../../../.."
 
 // block is a fenced block of a page whose first line names a file, or what a shell is to do.
-var block = regexp.MustCompile("(?ms)^```(\\S+) (\\S+)\\n(.*?)^```$")
+var block = regexp.MustCompile("(?ms)^```(\\S+) (\\S+)\\n((?:.*?\\n)??)```$")
 
 // most is how many lines a new data product may take, Go and contract together.
 const most = 60

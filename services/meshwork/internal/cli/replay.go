@@ -81,7 +81,7 @@ func (c *replayCmd) file(ctx context.Context, a *app) (err error) {
 			return fmt.Errorf("keeping history: %w", err)
 		}
 	}
-	s, err := openSink(ctx, cl, rc, "/meshwork/replay", f.parts, true)
+	s, err := openSink(ctx, cl, rc, "/meshwork/replay", f.parts)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type resetEmptied struct {
 
 // Run resets a product.
 func (c *resetCmd) Run(ctx context.Context, a *app) error {
-	all, err := service.Describe(&service.Config{}, services(a.getenv)...)
+	all, err := service.Describe(&service.Config{}, services(a.getenv)...) //nolint:contextcheck // requests and the stop have contexts of their own
 	if err != nil {
 		return fmt.Errorf("describing: %w", err)
 	}

@@ -34,7 +34,7 @@ number, so what is sent again after a crash is recognised. Two shops in one mesh
 func (c *simulateCmd) Run(ctx context.Context, a *app) (err error) {
 	ctx, stop := service.WithSignals(ctx, zap.NewNop())
 	defer stop()
-	services, err := pick(c.Only, a.getenv)
+	services, err := pick(c.Only, a.getenv) //nolint:contextcheck // requests and the stop have contexts of their own
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c *simulateCmd) Run(ctx context.Context, a *app) (err error) {
 			return fmt.Errorf("keeping history: %w", err)
 		}
 	}
-	s, err := openSink(ctx, cl, rc, "/meshwork/simulate", parts, true)
+	s, err := openSink(ctx, cl, rc, "/meshwork/simulate", parts)
 	if err != nil {
 		return err
 	}

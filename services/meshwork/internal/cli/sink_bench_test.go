@@ -26,7 +26,7 @@ func BenchmarkSink(b *testing.B) {
 	defer web.Close()
 	reg, err := registry.NewClient([]string{web.URL})
 	require.NoError(b, err)
-	s, err := openSink(b.Context(), client, reg, "/bench", shop.Actions, true)
+	s, err := openSink(b.Context(), client, reg, "/bench", shop.Actions)
 	require.NoError(b, err)
 	defer func() { require.NoError(b, s.Close(context.Background())) }()
 	sim := shop.New(shop.Config{Customers: 100_000, Products: 4000, Emit: shop.Actions})

@@ -26,7 +26,7 @@ type checkedRow struct {
 
 // compare compares the running mesh with its descriptors, and with --apply puts right what it can.
 func (c *topicsCmd) compare(ctx context.Context, a *app, cl *kafka.Client) error {
-	want, err := a.expected(c.Only)
+	want, err := a.expected(c.Only) //nolint:contextcheck // requests and the stop have contexts of their own
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.Replay == "" && !c.Idle && c.byTheClock() {
 		getenv = quickly(getenv)
 	}
-	if u.services, err = pick(c.Only, getenv); err != nil {
+	if u.services, err = pick(c.Only, getenv); err != nil { //nolint:contextcheck // requests and the stop have contexts of their own
 		return err
 	}
 	if c.Replay == "" && !c.Idle {
@@ -253,7 +253,7 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 			return fmt.Errorf("keeping history: %w", err)
 		}
 	}
-	s, err := openSink(ctx, u.platform.Kafka, u.platform.Registry, "/meshwork/up", parts, true)
+	s, err := openSink(ctx, u.platform.Kafka, u.platform.Registry, "/meshwork/up", parts)
 	if err != nil {
 		return err
 	}

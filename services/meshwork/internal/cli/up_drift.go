@@ -11,7 +11,7 @@ import (
 // reconcile brings the registry up to the contracts, which harms nothing, and says what else differs. Topics that are
 // missing the products create.
 func (u *up) reconcile(ctx context.Context) error {
-	want, err := u.app.expected(u.cmd.Only)
+	want, err := u.app.expected(u.cmd.Only) //nolint:contextcheck // requests and the stop have contexts of their own
 	if err != nil {
 		return err
 	}
