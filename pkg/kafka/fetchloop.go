@@ -14,6 +14,10 @@ import (
 const (
 	maxFetchCalls     = 6
 	maxIdleFetchCalls = 4
+	// joinWait is how long the broker keeps a request for new records when another one waits there already. When it
+	// comes back its partitions join those of other requests. Were all to wait for long, a partition that finds no
+	// request free would go unasked for as long.
+	joinWait          = 200 * time.Millisecond
 	minPartitionBytes = 32 << 10
 	maxPause          = time.Second
 	logEvery          = 30 * time.Second
@@ -121,6 +125,9 @@ func (f *Fetcher) send(id int32, pick *fetchPick) {
 		}
 	} else {
 		limit = max(minPartitionBytes, min(limit, f.cfg.MaxBufferedBytes/idle))
+		if b.idle > 0 {
+			call.wait = min(call.wait, joinWait)
+		}
 	}
 	for _, p := range pick.parts {
 		if hot == 0 && !p.idle() {
