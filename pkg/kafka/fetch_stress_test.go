@@ -34,6 +34,7 @@ func (c *flakyConn) Read(p []byte) (int, error) {
 // While partitions are added at other offsets, removed and paused, leaders move and connections break, what is
 // delivered of a partition continues exactly where the last chunk ended or where it was added.
 func TestFetchUnderStress(t *testing.T) {
+	t.Parallel()
 	const parts, records = 6, 3000
 	b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(parts/2, "x", "y"))
 	cl := foreign(t, b.Addrs(), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
@@ -193,6 +194,7 @@ func TestFetchBufferIsBounded(t *testing.T) {
 
 // Compaction may leave nothing between a position and the first open transaction.
 func TestFetchPassesGap(t *testing.T) {
+	t.Parallel()
 	f := fetcher(t, testClient(t, []string{"127.0.0.1:1"}), FetchConfig{})
 	p := &fetchPart{tp: TopicPartition{"x", 0}, pos: 5, max: 1 << 20, told: -1}
 	it := &fetchItem{part: p, tp: p.tp, offset: 5, answered: true, stable: 10, high: 20, max: 1 << 20}

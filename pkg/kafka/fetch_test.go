@@ -97,6 +97,7 @@ func fetcher(t *testing.T, c *Client, cfg FetchConfig) *Fetcher {
 }
 
 func TestFetchReadsCommittedOnly(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1, 200, 1 << 20} {
 		t.Run(fmt.Sprint("limit ", size), func(t *testing.T) {
 			b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(4, "x"))
@@ -143,6 +144,7 @@ func TestFetchReadsCommittedOnly(t *testing.T) {
 }
 
 func TestFetchAllCodecs(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(1, "x"))
 	want := numbered(strings.Repeat("value ", 20), 300)
 	for _, codec := range []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()} {
@@ -159,6 +161,7 @@ func TestFetchAllCodecs(t *testing.T) {
 }
 
 func TestFetchFollowsLeader(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(1, "x"))
 	cl := foreign(t, b.Addrs())
 	tp := TopicPartition{"x", 0}
@@ -179,6 +182,7 @@ func TestFetchFollowsLeader(t *testing.T) {
 }
 
 func TestFetchJump(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(2, "x"))
 	cl := foreign(t, b.Addrs())
 	produce(t, cl, "x", 0, numbered("a", 500)...)
@@ -213,6 +217,7 @@ func TestFetchJump(t *testing.T) {
 }
 
 func TestFetchPause(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(2, "x"))
 	cl := foreign(t, b.Addrs())
 	produce(t, cl, "x", 0, numbered("a", 10)...)
@@ -234,6 +239,7 @@ func TestFetchPause(t *testing.T) {
 }
 
 func TestFetchErrors(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(1, "x"))
 	cl := foreign(t, b.Addrs())
 	produce(t, cl, "x", 0, numbered("a", 10)...)
@@ -261,6 +267,7 @@ func TestFetchErrors(t *testing.T) {
 }
 
 func TestFetchTellsTheEndOnce(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(3, "x"))
 	f := fetcher(t, testClient(t, b.Addrs()), FetchConfig{MaxWait: time.Minute})
 	start := time.Now()

@@ -73,6 +73,7 @@ func (c *cableConn) Write(p []byte) (int, error) {
 // T5: a member is cut off for longer than its session. Another one takes over, and when the first is back it learns
 // of its loss, cannot commit what it had, and joins again.
 func TestT5MemberCutOff(t *testing.T) {
+	t.Parallel()
 	eitherProtocol(t, func(t *testing.T, b *broker.Broker, cfg kafka.GroupConfig) {
 		x := &cable{}
 		victim := kafkatest.Join(t, newClient(t, b, func(c *kafka.Config) { c.Dial = x.dial }), cfg)
@@ -103,6 +104,7 @@ func TestT5MemberCutOff(t *testing.T) {
 
 // A coordinator that fences a member between heartbeats.
 func TestGroupFencedMemberJoinsAgain(t *testing.T) {
+	t.Parallel()
 	eitherProtocol(t, func(t *testing.T, b *broker.Broker, cfg kafka.GroupConfig) {
 		key, code := kmsg.Heartbeat, kerr.UnknownMemberID
 		if !cfg.Classic {
@@ -117,6 +119,7 @@ func TestGroupFencedMemberJoinsAgain(t *testing.T) {
 }
 
 func TestGroupSurvivesCoordinatorMoves(t *testing.T) {
+	t.Parallel()
 	for _, classic := range []bool{true, false} {
 		b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(4, "in"))
 		cfg := kafka.GroupConfig{ID: "g", Topics: []string{"in"}, Classic: classic, SessionTimeout: 6 * time.Second}
@@ -134,6 +137,7 @@ func TestGroupSurvivesCoordinatorMoves(t *testing.T) {
 
 // A classic static member that comes back within its session keeps its partitions without a rebalance.
 func TestGroupStaticMember(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(4, "in"))
 	cfg := kafka.GroupConfig{ID: "g", Topics: []string{"in"}, Classic: true, SessionTimeout: 10 * time.Second}
 	one, two := cfg, cfg
@@ -150,6 +154,7 @@ func TestGroupStaticMember(t *testing.T) {
 
 // With KIP-848 an instance id is free when its member has left for the time being; until then a newcomer waits.
 func TestGroupStaticMemberOfTheConsumerProtocol(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(4, "in"))
 	cfg := kafka.GroupConfig{ID: "g", Topics: []string{"in"}, InstanceID: "one"}
 	m1 := kafkatest.Join(t, newClient(t, b), cfg)
@@ -164,6 +169,7 @@ func TestGroupStaticMemberOfTheConsumerProtocol(t *testing.T) {
 }
 
 func TestGroupFailsForGood(t *testing.T) {
+	t.Parallel()
 	for _, classic := range []bool{true, false} {
 		b := broker.New(t, broker.WithTopics(4, "in"))
 		b.Kfake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup, kmsg.ConsumerGroupHeartbeat}, Err: kerr.GroupAuthorizationFailed, Count: -1})
@@ -176,6 +182,7 @@ func TestGroupFailsForGood(t *testing.T) {
 
 // Tools of other makes can show the members and their partitions.
 func TestGroupIsLegibleForOthers(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(4, "in"))
 	m := kafkatest.Join(t, newClient(t, b), kafka.GroupConfig{ID: "g", Topics: []string{"in"}, Classic: true})
 	kafkatest.Settle(t, 4, m)
@@ -194,6 +201,7 @@ func TestGroupIsLegibleForOthers(t *testing.T) {
 
 // A topic that is created or grows after the group has formed.
 func TestGroupNoticesNewPartitions(t *testing.T) {
+	t.Parallel()
 	for _, classic := range []bool{true, false} {
 		b := broker.New(t, broker.WithTopics(2, "in"))
 		c := newClient(t, b, func(cfg *kafka.Config) { cfg.MetadataMaxAge = 100 * time.Millisecond })

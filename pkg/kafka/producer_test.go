@@ -18,6 +18,7 @@ import (
 )
 
 func TestProducerKeepsOrderThroughFaults(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(3, "out"))
 	x := &cutter{key: 0}
 	c := testClient(t, b.Addrs(), func(cfg *Config) { cfg.Dial = x.dial })
@@ -75,6 +76,7 @@ func oracleInOrder(t *testing.T, addrs []string, topic string) map[int32][]strin
 }
 
 func TestProducerPartitionsLikeJava(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(12, "out"))
 	p := testClient(t, b.Addrs()).NewProducer(ProducerConfig{})
 	kcl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.DefaultProduceTopic("out"))
@@ -94,6 +96,7 @@ func TestProducerPartitionsLikeJava(t *testing.T) {
 }
 
 func TestProducerWaitsForRoom(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(1, "out"))
 	release := make(chan struct{})
 	b.Kfake().ControlKey(0, func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -119,6 +122,7 @@ func TestProducerWaitsForRoom(t *testing.T) {
 }
 
 func TestProducerRenewsItselfWhenTheBrokerLostTrack(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(1, "out"))
 	p := testClient(t, b.Addrs()).NewProducer(ProducerConfig{})
 	send := func(v string) error {

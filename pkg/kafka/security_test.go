@@ -25,6 +25,7 @@ import (
 )
 
 func TestSASL(t *testing.T) {
+	t.Parallel()
 	for _, mech := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		t.Run(mech, func(t *testing.T) {
 			b := broker.New(t, broker.WithKfake(kfake.EnableSASL(), kfake.Superuser(mech, "user", "pa55")))
@@ -84,6 +85,7 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	cert, pool := certificate(t)
 	b := broker.New(t, broker.WithKfake(kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}})))
 	with := func(c *tls.Config) func(*Config) { return func(cfg *Config) { cfg.TLS = c } }
@@ -161,6 +163,7 @@ func TestCancelledCallEndsAtOnce(t *testing.T) {
 }
 
 func TestUnsupportedVersions(t *testing.T) {
+	t.Parallel()
 	old := broker.New(t, broker.WithTopics(1, "x"), broker.WithKfake(kfake.MaxVersions(kversion.V0_10_2())))
 	c := testClient(t, old.Addrs(), func(c *Config) { c.DialTimeout = time.Second })
 	err := c.Ping(t.Context())

@@ -43,6 +43,7 @@ func stable(t *testing.T, c *Client) int64 {
 
 // What brokers answer while things move must not abort a transaction; what they refuse must, and the next one works.
 func TestTxnInjectedFaults(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		key    kmsg.Key
 		err    *kerr.Error
@@ -107,7 +108,9 @@ func TestTxnInjectedFaults(t *testing.T) {
 
 // T1: an EndTxn that was delayed in the network arrives during a later transaction.
 func TestT1DelayedEndTxn(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
+		t.Parallel()
 		b := broker.New(t, broker.WithTopics(1, "in", "out"))
 		x := &cutter{key: int16(kmsg.EndTxn)}
 		c := testClient(t, b.Addrs(), func(cfg *Config) { cfg.Dial = x.dial })
@@ -222,6 +225,7 @@ func TestTxnUnresolvedUntilRecover(t *testing.T) {
 
 // T3: answers to EndTxn that lie: the commit was carried out.
 func TestT3EndTxnAnswersLie(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
 		for _, code := range []*kerr.Error{kerr.UnknownServerError, kerr.InvalidTxnState, kerr.CoordinatorNotAvailable} {
 			t.Run(code.Message, func(t *testing.T) {
@@ -266,7 +270,9 @@ func TestT4LateProduce(t *testing.T) {
 
 // Lost acknowledgements: the same bytes under the same sequence numbers are dropped by the broker.
 func TestTxnLostAcksDoNotDuplicate(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
+		t.Parallel()
 		b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(4, "out"))
 		x := &cutter{key: 0}
 		c := testClient(t, b.Addrs(), func(cfg *Config) { cfg.Dial = x.dial })
@@ -289,7 +295,9 @@ func TestTxnLostAcksDoNotDuplicate(t *testing.T) {
 
 // T6: leaders and coordinators move all the time.
 func TestT6LeadersAndCoordinatorsMove(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
+		t.Parallel()
 		b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(4, "out"), broker.WithTopics(1, "in"))
 		c := testClient(t, b.Addrs())
 		p := txnProducer(t, c, TxnConfig{Version: version})
@@ -337,6 +345,7 @@ func TestT6LeadersAndCoordinatorsMove(t *testing.T) {
 
 // T7: two instances with one transactional id.
 func TestT7HijackedID(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
 		b := broker.New(t, broker.WithTopics(1, "in", "out"))
 		ps := []*TxnProducer{
@@ -371,7 +380,9 @@ func TestT7HijackedID(t *testing.T) {
 
 // T8: back to back, with markers that take their time.
 func TestT8SlowMarkers(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
+		t.Parallel()
 		b := broker.New(t, broker.WithTopics(1, "in", "out"))
 		c := testClient(t, b.Addrs())
 		p := txnProducer(t, c, TxnConfig{Version: version})
@@ -391,7 +402,12 @@ func TestT8SlowMarkers(t *testing.T) {
 
 // T9: epochs are used up, and the producer goes on under the new id it is given.
 func TestT9EpochExhausted(t *testing.T) {
+	if raceEnabled {
+		t.Skip("65,000 requests one after the other have no races to show: run without the race detector")
+	}
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
+		t.Parallel()
 		b := broker.New(t, broker.WithTopics(1, "in", "out"))
 		c := testClient(t, b.Addrs())
 		p := txnProducer(t, c, TxnConfig{Version: version})
@@ -413,6 +429,7 @@ func TestT9EpochExhausted(t *testing.T) {
 
 // While one transaction commits the next is built.
 func TestTxnBuildWhileCommitting(t *testing.T) {
+	t.Parallel()
 	b := broker.New(t, broker.WithTopics(2, "out"))
 	c := testClient(t, b.Addrs())
 	p := txnProducer(t, c, TxnConfig{})

@@ -81,6 +81,7 @@ func versions(t *testing.T, fn func(t *testing.T, version int)) {
 }
 
 func TestTxnCommitsTogether(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
 		b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(4, "in", "out"))
 		c := testClient(t, b.Addrs())
@@ -116,6 +117,7 @@ func TestTxnEmptySendsNothing(t *testing.T) {
 }
 
 func TestTxnFencesTheOlderProducer(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version int) {
 		b := broker.New(t, broker.WithBrokers(3), broker.WithTopics(4, "out"))
 		old := txnProducer(t, testClient(t, b.Addrs()), TxnConfig{Version: version})

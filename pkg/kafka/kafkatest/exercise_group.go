@@ -23,12 +23,12 @@ func (e *env) group(t *testing.T) {
 			}
 		}
 		t.Run(name, func(t *testing.T) {
-			t.Run("share", func(t *testing.T) { e.groupShare(t, classic) })
-			t.Run("revocation waits for ack", func(t *testing.T) { e.groupAck(t, classic) })
-			t.Run("stale member", func(t *testing.T) { e.groupStale(t, classic) })
-			t.Run("exactly once", func(t *testing.T) { e.exactlyOnce(t, classic) })
+			parallel(t, "share", func(t *testing.T) { e.groupShare(t, classic) })
+			parallel(t, "revocation waits for ack", func(t *testing.T) { e.groupAck(t, classic) })
+			parallel(t, "stale member", func(t *testing.T) { e.groupStale(t, classic) })
+			parallel(t, "exactly once", func(t *testing.T) { e.exactlyOnce(t, classic) })
 			if !classic {
-				t.Run("rejoin", e.groupRejoin)
+				parallel(t, "rejoin", e.groupRejoin)
 			}
 		})
 	}
@@ -48,7 +48,6 @@ func (e *env) newClient(t *testing.T) *kafka.Client {
 }
 
 func (e *env) groupShare(t *testing.T, classic bool) {
-	t.Parallel() // it waits, mostly
 	topic := e.topic(t, 6)
 	cfg := e.groupConfig(topic, classic)
 	m1 := Join(t, e.newClient(t), cfg)
@@ -72,7 +71,6 @@ func (e *env) groupShare(t *testing.T, classic bool) {
 
 // groupAck: a partition has no new owner before its old one has let go.
 func (e *env) groupAck(t *testing.T, classic bool) {
-	t.Parallel() // it waits, mostly
 	topic := e.topic(t, 2)
 	cfg := e.groupConfig(topic, classic)
 	m1 := Join(t, e.newClient(t), cfg)
@@ -105,7 +103,6 @@ func (e *env) commitAs(t *testing.T, p *kafka.TxnProducer, m kafka.GroupMeta, tp
 // groupStale: offsets are refused from a member as it was before the last rebalance, for the partitions that have
 // moved. For those that stayed Kafka 4.3 accepts them (KIP-1251), which is as it should be.
 func (e *env) groupStale(t *testing.T, classic bool) {
-	t.Parallel() // it waits, mostly
 	topic := e.topic(t, 2)
 	cfg := e.groupConfig(topic, classic)
 	p := e.producer(t, e.client, kafka.TxnConfig{ID: e.name("txn")})
@@ -152,7 +149,6 @@ func (e *env) groupRejoin(t *testing.T) {
 
 // exactlyOnce copies a topic through workers that come, go and fail, while transactions of the source abort.
 func (e *env) exactlyOnce(t *testing.T, classic bool) {
-	t.Parallel() // it waits, mostly
 	in, out := e.topic(t, 4), e.topic(t, 4)
 	cfg := e.groupConfig(in, classic)
 	const total = 2000

@@ -26,13 +26,13 @@ func (e *env) txn(t *testing.T) {
 			continue
 		}
 		t.Run(fmt.Sprintf("version=%d", v), func(t *testing.T) {
-			t.Run("commit and abort", func(t *testing.T) { e.txnCommitAbort(t, v) })
-			t.Run("fencing", func(t *testing.T) { e.txnFencing(t, v) })
-			t.Run("lost answers", func(t *testing.T) { e.txnLostAnswers(t, v) })
-			t.Run("back to back", func(t *testing.T) { e.txnBackToBack(t, v) })
-			t.Run("undecided, committed", func(t *testing.T) { e.txnUndecided(t, v, true) })
-			t.Run("undecided, not committed", func(t *testing.T) { e.txnUndecided(t, v, false) })
-			t.Run("late produce", func(t *testing.T) { e.txnLateProduce(t, v) })
+			parallel(t, "commit and abort", func(t *testing.T) { e.txnCommitAbort(t, v) })
+			parallel(t, "fencing", func(t *testing.T) { e.txnFencing(t, v) })
+			parallel(t, "lost answers", func(t *testing.T) { e.txnLostAnswers(t, v) })
+			parallel(t, "back to back", func(t *testing.T) { e.txnBackToBack(t, v) })
+			parallel(t, "undecided, committed", func(t *testing.T) { e.txnUndecided(t, v, true) })
+			parallel(t, "undecided, not committed", func(t *testing.T) { e.txnUndecided(t, v, false) })
+			parallel(t, "late produce", func(t *testing.T) { e.txnLateProduce(t, v) })
 		})
 	}
 }

@@ -40,7 +40,6 @@ func (e *env) disturbed(t *testing.T, x *cutter, timeout time.Duration) *kafka.C
 // txnUndecided: for as long as the producer asks for the commit no answer comes, and the request is carried out or
 // not. The truth comes out, and the producer goes on.
 func (e *env) txnUndecided(t *testing.T, version int, applied bool) {
-	t.Parallel() // it waits, mostly
 	topic, group := e.topic(t, 1), e.name("group")
 	x := &cutter{key: 26, swallow: !applied}
 	p := e.producer(t, e.disturbed(t, x, 5*time.Second), kafka.TxnConfig{ID: e.name("txn"), Version: version, Timeout: 4 * time.Second})
@@ -65,7 +64,6 @@ func (e *env) txnUndecided(t *testing.T, version int, applied bool) {
 
 // txnLateProduce: a produce request is given up with its transaction and reaches the broker afterwards.
 func (e *env) txnLateProduce(t *testing.T, version int) {
-	t.Parallel()
 	topic, group := e.topic(t, 1), e.name("group")
 	x := &cutter{key: 0}
 	p := e.producer(t, e.disturbed(t, x, 5*time.Second), kafka.TxnConfig{ID: e.name("txn"), Version: version, Timeout: 2 * time.Second})

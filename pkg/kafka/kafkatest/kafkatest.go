@@ -20,18 +20,28 @@ type Features struct {
 	GroupVersion       int // finalized level of group.version
 }
 
-// Exercise runs the whole suite against the cluster.
+// Exercise runs the whole suite against the cluster. Its parts use topics, groups and ids of their own and run beside
+// each other, as many as -parallel allows: mostly they wait.
 func Exercise(t *testing.T, brokers []string, f Features) {
 	t.Helper()
 	e := newEnv(t, brokers, f)
-	t.Run("core", e.core)
-	t.Run("admin", e.admin)
-	t.Run("offsets", e.offsets)
-	t.Run("unstable offsets", e.unstableOffsets)
-	t.Run("groups described", e.describeGroups)
-	t.Run("fetch", e.fetch)
-	t.Run("transactions", e.txn)
-	t.Run("groups", e.group)
+	parallel(t, "core", e.core)
+	parallel(t, "admin", e.admin)
+	parallel(t, "offsets", e.offsets)
+	parallel(t, "unstable offsets", e.unstableOffsets)
+	parallel(t, "groups described", e.describeGroups)
+	parallel(t, "fetch", e.fetch)
+	parallel(t, "transactions", e.txn)
+	parallel(t, "groups", e.group)
+}
+
+// parallel is a subtest that runs beside others.
+func parallel(t *testing.T, name string, fn func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		fn(t)
+	})
 }
 
 // env is what the parts of the suite share.
