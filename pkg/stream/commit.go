@@ -72,8 +72,10 @@ func (w *worker) maybeCommit(now bool) error {
 	if b == nil || w.inflight != nil {
 		return nil
 	}
-	if !now && !w.full() && time.Since(b.started) < w.r.cfg.CommitInterval {
-		return nil
+	if !now && !w.full() {
+		if age := time.Since(b.started); age < w.r.cfg.CommitInterval || age < w.interval() {
+			return nil
+		}
 	}
 	meta := w.group.meta()
 	moved := false
@@ -120,6 +122,28 @@ func (w *worker) maybeCommit(now bool) error {
 	}
 	w.wg.Go(func() { w.results <- w.prod.commit(w.life, b.txn) })
 	return nil
+}
+
+// interval is how long the open transaction gathers records. A product that is
+// behind, because more records wait than it has taken so far, gathers for longer:
+// who waits for its results waits for the backlog anyway, and larger batches
+// let it catch up sooner.
+func (w *worker) interval() time.Duration {
+	if w.r.cfg.CatchUpInterval <= w.r.cfg.CommitInterval || !w.behind() {
+		return w.r.cfg.CommitInterval
+	}
+	return w.r.cfg.CatchUpInterval
+}
+
+// behind says whether more records wait than the open transaction has taken.
+func (w *worker) behind() bool {
+	waiting := int64(0)
+	for _, r := range w.tasks {
+		for _, q := range r.inputs {
+			waiting += max(q.end-q.next, 0)
+		}
+	}
+	return waiting > int64(w.cur.records)
 }
 
 // onResult deals with the outcome of the transaction under way.

@@ -18,7 +18,7 @@ type EmitMode uint8
 // The emit modes.
 const (
 	EveryUpdate EmitMode = iota // every change of a row is one record
-	OnCommit                    // one record per changed row and transaction, with the last value
+	OnCommit                    // one record per changed row and transaction, with the last value; so also in states it emits to
 	OnClose                     // one record per window, when it closes
 )
 

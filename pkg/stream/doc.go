@@ -52,7 +52,8 @@
 // # A transaction
 //
 // Records are processed against an overlay over the store until the commit
-// interval has passed or the transaction is large enough. Then outputs,
+// interval has passed (the longer catch-up interval while more records wait than
+// were taken) or the transaction is large enough. Then outputs,
 // changelog, dead letters and input offsets are committed in one Kafka
 // transaction, while the next one is already being processed against a second
 // overlay. Only when the outcome is known to be "committed" is the overlay

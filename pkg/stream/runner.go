@@ -52,17 +52,18 @@ type Config struct {
 	// the same, to share them. Default: one of its own.
 	Tables *Tables
 
-	CommitInterval time.Duration // how long a transaction gathers records; default 100 ms
-	MaxTxnBytes    int           // a transaction of this size is committed at once; default 8 MiB
-	IdleAfter      time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
-	MergeWait      time.Duration // how long records wait for an input that cannot be read; default 10 s
-	StopTimeout    time.Duration // how long a stop may take to commit; default 30 s
-	SessionTimeout time.Duration // of the group; default the broker's
-	Codec          kafka.Codec   // compression of what is published; default none
-	Replication    int           // of created topics; default the broker's
-	Classic        bool          // keep to the group protocol of Kafka 3
-	NoTopics       bool          // do not create topics
-	NoRegister     bool          // look schemas up only (Registry must have LookupSchema too); registering is done elsewhere
+	CommitInterval  time.Duration // how long a transaction gathers records; default 100 ms
+	CatchUpInterval time.Duration // how long while more records wait than it has gathered; default 1 s, not below CommitInterval
+	MaxTxnBytes     int           // a transaction of this size is committed at once; default 8 MiB
+	IdleAfter       time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
+	MergeWait       time.Duration // how long records wait for an input that cannot be read; default 10 s
+	StopTimeout     time.Duration // how long a stop may take to commit; default 30 s
+	SessionTimeout  time.Duration // of the group; default the broker's
+	Codec           kafka.Codec   // compression of what is published; default none
+	Replication     int           // of created topics; default the broker's
+	Classic         bool          // keep to the group protocol of Kafka 3
+	NoTopics        bool          // do not create topics
+	NoRegister      bool          // look schemas up only (Registry must have LookupSchema too); registering is done elsewhere
 
 	// crash is a test's hook: an error there ends the worker on the spot, as a
 	// kill of the process would.
@@ -103,6 +104,7 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 		}
 	}
 	def(&cfg.CommitInterval, 100*time.Millisecond)
+	def(&cfg.CatchUpInterval, time.Second)
 	def(&cfg.IdleAfter, time.Second)
 	def(&cfg.MergeWait, 10*time.Second)
 	def(&cfg.StopTimeout, 30*time.Second)

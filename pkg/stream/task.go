@@ -80,6 +80,7 @@ type Task struct {
 	kbuf, vbuf, hbuf, tmp []byte
 	counts, sealedCounts  []Counts
 	limited               bool // some output has a limit
+	keeps                 bool // some output takes the last record of a transaction only
 }
 
 // current is the record or timer at hand.
@@ -108,6 +109,8 @@ type taskOutput struct {
 	limit      int             // of a record's bytes; 0 for none
 	envelope   *event.Envelope // for records without trace
 	box        any
+	last       bool           // only the last record under a key is published in a transaction
+	latest     *state.Overlay // those; nil before the first
 }
 
 type taskTable struct {
@@ -163,6 +166,8 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 	}
 	for i, o := range def.outputs {
 		t.outs[i].partitions = max(cfg.Partitions(o.info.Name), 1)
+		t.outs[i].last = def.isLatest(o)
+		t.keeps = t.keeps || t.outs[i].last
 		if !o.raw {
 			avro.AppendHeader(t.outs[i].head[:0], cfg.SchemaID(o.info.Name))
 			t.outs[i].tmpl = event.NewTemplate("/"+o.info.Owner+"/"+def.name, eventType(o.info.Name))
@@ -379,6 +384,10 @@ func (t *Task) flush(sink Sink) {
 			continue
 		}
 		if o.out >= 0 {
+			if t.outs[o.out].last {
+				t.keep(int(o.out), o.ts, key, value, o.gone)
+				continue
+			}
 			if o.gone {
 				value = nil
 			}
@@ -401,10 +410,13 @@ func (t *Task) flush(sink Sink) {
 
 // publish sends a record with its envelope.
 func (t *Task) publish(sink Sink, out int, partition int32, ts int64, key, value []byte) {
-	id := t.nextID()
-	if t.org.trace.Valid() {
+	t.publishAs(sink, out, partition, ts, key, value, t.nextID(), t.org.trace)
+}
+
+func (t *Task) publishAs(sink Sink, out int, partition int32, ts int64, key, value []byte, id event.ID, trace event.Trace) {
+	if trace.Valid() {
 		var n int
-		t.hbuf, n = t.outs[out].tmpl.Append(t.hbuf[:0], id, time.UnixMilli(ts), t.org.trace.ChildOf(id))
+		t.hbuf, n = t.outs[out].tmpl.Append(t.hbuf[:0], id, time.UnixMilli(ts), trace.ChildOf(id))
 		sink.Append(out, partition, ts, key, value, t.hbuf, n)
 		return
 	}
@@ -445,8 +457,15 @@ func (t *Task) getHashed(key []byte, hash uint64) ([]byte, bool) {
 // Dirty says whether there is anything to commit besides positions.
 func (t *Task) Dirty() bool { return t.cur.Len() > 0 }
 
-// PendingBytes is the size of the open transaction's changes.
-func (t *Task) PendingBytes() int { return t.cur.Bytes() }
+// PendingBytes is the size of what the open transaction holds back: changes,
+// and records that are published with the commit.
+func (t *Task) PendingBytes() int {
+	n := t.cur.Bytes()
+	if t.keeps {
+		n += t.latestBytes()
+	}
+	return n
+}
 
 // Seal ends the transaction: it publishes what is published per transaction,
 // writes the changelog, and sets the changes aside until Committed or Rollback.
@@ -456,13 +475,14 @@ func (t *Task) Seal(sink Sink) error {
 	if err := t.store.Err(); err != nil {
 		return fmt.Errorf("task %d of %s: the state cannot be read: %w", t.p, t.def.name, err)
 	}
-	if t.def.usesClock && t.clock != t.savedClock && t.cur.Len() > 0 {
+	if t.def.usesClock && t.clock != t.savedClock { // records that change nothing else move it too, and it must not go back
 		var b [8]byte
 		t.cur.Put([]byte{clockState}, appendTime(b[:0], t.clock))
 		t.savedClock = t.clock
 	}
 	if t.def.spec.Emit == OnCommit {
 		t.exec.publishChanged(sink)
+		t.publishLatest(sink)
 	}
 	if t.def.side >= 0 {
 		ts := t.cfg.Now().UnixMilli()
@@ -509,6 +529,7 @@ func (t *Task) Rollback() {
 		t.queue([]byte(d.key)).push(d)
 	}
 	t.popped, t.sealedPopped = t.popped[:0], t.sealedPopped[:0]
+	t.dropLatest()
 	t.cur.Reset()
 	t.sealed.Reset()
 	t.isSealed = false

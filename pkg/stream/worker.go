@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,6 +118,8 @@ func (w *worker) leadTopic() string {
 }
 
 func (w *worker) run(ctx context.Context) (err error) {
+	// Profiles tell the products of a process apart.
+	pprof.SetGoroutineLabels(pprof.WithLabels(ctx, pprof.Labels("service", w.r.cfg.Service, "product", w.def.name)))
 	slot, err := w.instance()
 	if err != nil {
 		return err
@@ -423,7 +426,7 @@ func (w *worker) nextWake() time.Duration {
 		}
 	}
 	if w.cur != nil && w.inflight == nil {
-		sooner(w.cur.started.Add(w.r.cfg.CommitInterval))
+		sooner(w.cur.started.Add(w.interval()))
 	}
 	for _, r := range w.tasks {
 		if r.retry {
