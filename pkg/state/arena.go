@@ -14,7 +14,11 @@ const (
 	wordBytes  = 8
 	chunkShift = 18 // words per chunk, as a power of two
 	chunkWords = 1 << chunkShift
-	chunkBytes = chunkWords * wordBytes // 2 MiB
+	chunkBytes = chunkWords * wordBytes // 2 MiB, the most a chunk has
+
+	// Chunks of a small store are small: a process has hundreds of stores, and
+	// what a chunk may grow to counts against Pages from the beginning.
+	leastBytes = maxSmallWords * wordBytes // 128 KiB
 	refBits    = 38
 	maxChunks  = 1 << (refBits - chunkShift)
 
@@ -22,7 +26,7 @@ const (
 	maxSmallWords = chunkWords / 16
 	pageBytes     = 4096
 
-	smallChunks = 16 // from then on memory is asked for in huge pages
+	hugeFrom = 32 << 20 // an arena of this size asks for memory in huge pages
 
 	// Up to exactWords there is a free list for every size, above that sixteen
 	// per power of two.
@@ -49,6 +53,7 @@ var errArenaFull = errors.New("state: more than 2 TiB in one store")
 //
 // A free record of one word is a filler and in no list.
 type arena struct {
+	pages  *Pages
 	chunks []chunk
 	unused []uint32 // numbers of released chunks
 	spare  []byte   // one released chunk kept for the next need
@@ -69,8 +74,8 @@ type chunk struct {
 	free uint32 // bytes of free records in it
 }
 
-func newArena() (*arena, error) {
-	a := &arena{chunks: make([]chunk, 1)} // there is no chunk 0, so no record has a ref below chunkWords
+func newArena(pages *Pages) (*arena, error) {
+	a := &arena{pages: pages, chunks: make([]chunk, 1)} // there is no chunk 0, so no record has a ref below chunkWords
 	a.victim.chunk = noChunk
 	if err := a.addChunk(); err != nil {
 		return nil, err
@@ -81,11 +86,11 @@ func newArena() (*arena, error) {
 func (a *arena) close() {
 	for _, c := range a.chunks {
 		if c.data != nil {
-			unmapPages(c.data)
+			a.pages.unmap(c.data)
 		}
 	}
 	if a.spare != nil {
-		unmapPages(a.spare)
+		a.pages.unmap(a.spare)
 	}
 	*a = arena{}
 }
@@ -150,7 +155,7 @@ func (a *arena) release(r ref) {
 	if words == 0 {
 		n := uint32(r >> chunkShift)
 		a.mapped -= int64(len(a.chunks[n].data))
-		unmapPages(a.chunks[n].data)
+		a.pages.unmap(a.chunks[n].data)
 		a.chunks[n] = chunk{}
 		a.unused = append(a.unused, n)
 		return
@@ -160,13 +165,13 @@ func (a *arena) release(r ref) {
 
 func (a *arena) putLarge(need int, key, value []byte) (ref, error) {
 	need = (need + pageBytes - 1) &^ (pageBytes - 1)
-	data, err := mapPages(need, false)
+	data, err := a.pages.mapRecords(need, false)
 	if err != nil {
 		return 0, err
 	}
 	n, err := a.number(chunk{data: data})
 	if err != nil {
-		unmapPages(data)
+		a.pages.unmap(data)
 		return 0, err
 	}
 	a.mapped += int64(need)
@@ -182,7 +187,7 @@ func (a *arena) alloc(words uint32) (ref, error) {
 		a.free -= int64(words) * wordBytes
 		return r, nil
 	}
-	if chunkWords-a.next < words {
+	if a.words(a.current)-a.next < words {
 		a.retire()
 		if err := a.addChunk(); err != nil {
 			return 0, err
@@ -195,12 +200,25 @@ func (a *arena) alloc(words uint32) (ref, error) {
 
 // retire turns the rest of the current chunk into free records.
 func (a *arena) retire() {
-	for a.next < chunkWords {
-		words := floorWords(min(chunkWords-a.next, maxSmallWords))
+	for end := a.words(a.current); a.next < end; {
+		words := floorWords(min(end-a.next, maxSmallWords))
 		r := ref(a.current)<<chunkShift | ref(a.next)
 		a.next += words
 		a.addFree(r, words)
 	}
+}
+
+// words is the size of a chunk.
+func (a *arena) words(n uint32) uint32 { return uint32(len(a.chunks[n].data) / wordBytes) }
+
+// chunkSize is how many bytes the next chunk gets: as many as there are, within
+// bounds.
+func (a *arena) chunkSize() int {
+	size := leastBytes
+	for size < chunkBytes && int64(size) < a.mapped {
+		size *= 2
+	}
+	return size
 }
 
 func (a *arena) addChunk() error {
@@ -208,10 +226,10 @@ func (a *arena) addChunk() error {
 	a.spare = nil
 	if data == nil {
 		var err error
-		if data, err = mapPages(chunkBytes, len(a.chunks) > smallChunks); err != nil {
+		if data, err = a.pages.mapRecords(a.chunkSize(), a.mapped >= hugeFrom); err != nil {
 			return err
 		}
-		a.mapped += chunkBytes
+		a.mapped += int64(len(data))
 	}
 	n, err := a.number(chunk{data: data})
 	if err != nil {

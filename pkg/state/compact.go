@@ -20,7 +20,7 @@ func (c *compaction) passed(r ref) bool {
 
 // slack is how many bytes of free records are tolerated before chunks are
 // evacuated: an eighth of the memory, and two chunks for small stores.
-func (a *arena) slack() int64 { return a.mapped/8 + 2*chunkBytes }
+func (a *arena) slack() int64 { return a.mapped/8 + 2*int64(a.chunkSize()) }
 
 // compact does about budget bytes worth of evacuation if there is need. moved
 // is told the new place of every record that moves.
@@ -67,7 +67,7 @@ func (a *arena) pickVictim() bool {
 // evacuate handles the next record of the victim and returns its cost.
 func (a *arena) evacuate(moved func(from, to ref)) (int64, error) {
 	v := &a.victim
-	if v.at == chunkWords {
+	if v.at == a.words(v.chunk) {
 		a.turn()
 		return 0, nil
 	}
@@ -108,8 +108,8 @@ func (a *arena) turn() {
 	if a.spare == nil {
 		a.spare = c.data
 	} else {
-		unmapPages(c.data)
-		a.mapped -= chunkBytes
+		a.mapped -= int64(len(c.data))
+		a.pages.unmap(c.data)
 	}
 	a.unused = append(a.unused, v.chunk)
 	*c = chunk{}

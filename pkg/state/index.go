@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"hash/maphash"
+	"math/bits"
 	"unsafe"
 )
 
@@ -17,8 +18,9 @@ const (
 
 	segmentSlots = 1024
 	maxUsed      = segmentSlots * 13 / 16 // split or clean up beyond
-	groupSize    = 256                    // segments per mapping
-	groupBytes   = groupSize * segmentSlots * 8
+	segmentBytes = segmentSlots * 8
+	groupSize    = 256 // segments per mapping, in the first 256 segments fewer
+	firstGroups  = 6   // mappings of the first 256 segments: 8, 8, 16, 32, 64, 128
 )
 
 // index finds records by key. It is an extendible hash table: a directory,
@@ -31,6 +33,8 @@ type index struct {
 	dir      []uint32 // segment numbers
 	segments []segment
 	groups   [][]byte // memory of the segments
+	mapped   int64    // bytes of them
+	pages    *Pages
 	arena    *arena
 }
 
@@ -44,7 +48,7 @@ type segment struct {
 type slots = [segmentSlots]uint64
 
 func newIndex(a *arena) (*index, error) {
-	x := &index{seed: maphash.MakeSeed(), arena: a}
+	x := &index{seed: maphash.MakeSeed(), arena: a, pages: a.pages}
 	if _, err := x.addSegment(0); err != nil {
 		return nil, err
 	}
@@ -54,13 +58,13 @@ func newIndex(a *arena) (*index, error) {
 
 func (x *index) close() {
 	for _, g := range x.groups {
-		unmapPages(g)
+		x.pages.unmap(g)
 	}
 	*x = index{}
 }
 
 func (x *index) bytes() int64 {
-	return int64(len(x.groups))*groupBytes + int64(len(x.dir))*4 + int64(cap(x.segments))*6
+	return x.mapped + int64(len(x.dir))*4 + int64(cap(x.segments))*6
 }
 
 func (x *index) hash(key []byte) uint64 { return maphash.Bytes(x.seed, key) }
@@ -70,8 +74,21 @@ func tagOf(hash uint64) uint64 { return hash >> 10 << refBits }
 func (x *index) segmentOf(hash uint64) uint32 { return x.dir[hash>>(64-x.depth)] }
 
 func (x *index) slots(id uint32) *slots {
-	b := x.groups[id/groupSize][id%groupSize*segmentSlots*8:]
+	g, at := groupOf(id)
+	b := x.groups[g][at*segmentBytes:]
 	return (*slots)(unsafe.Pointer(unsafe.SliceData(b))) //nolint:gosec // b is as long as a segment and outlives it
+}
+
+// groupOf says which mapping a segment lies in, and as the how manieth.
+func groupOf(id uint32) (group, at uint32) {
+	if id >= groupSize {
+		return firstGroups + id/groupSize - 1, id % groupSize
+	}
+	if id < 8 {
+		return 0, id
+	}
+	n := uint32(bits.Len32(id)) // 4 for 8 to 15
+	return n - 3, id - 1<<(n-1)
 }
 
 // find returns the slot of key, or nil. The slot is valid until the next insert.
@@ -180,12 +197,14 @@ func (x *index) double() {
 
 func (x *index) addSegment(depth uint8) (uint32, error) {
 	id := len(x.segments)
-	if id == len(x.groups)*groupSize {
-		g, err := mapPages(groupBytes, len(x.groups) > 0)
+	if g, _ := groupOf(uint32(id)); int(g) == len(x.groups) {
+		n := min(max(id, 8), groupSize) * segmentBytes
+		m, err := x.pages.mapIndex(n, id >= groupSize)
 		if err != nil {
 			return 0, err
 		}
-		x.groups = append(x.groups, g)
+		x.groups = append(x.groups, m)
+		x.mapped += int64(n)
 	}
 	x.segments = append(x.segments, segment{depth: depth})
 	return uint32(id), nil

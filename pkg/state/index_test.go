@@ -14,7 +14,7 @@ import (
 func TestIndexVisitsOnce(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		m, err := newMemory()
+		m, err := newMemory(nil)
 		require.NoError(t, err)
 		n := 1 + rng.IntN(5000)
 		for i := range n {
@@ -55,7 +55,7 @@ func TestIndexVisitsOnce(t *testing.T) {
 // Every word of every chunk belongs to exactly one record, and the books agree.
 func TestArenaBooks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
-	m, err := newMemory()
+	m, err := newMemory(nil)
 	require.NoError(t, err)
 	defer m.unmap()
 	value := make([]byte, 300_000)
@@ -111,7 +111,7 @@ func checkArena(t *testing.T, m *memory) {
 			continue
 		}
 		inChunk := uint32(0)
-		end := uint32(chunkWords)
+		end := a.words(uint32(id))
 		if uint32(id) == a.current {
 			end = a.next
 		}

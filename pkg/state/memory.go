@@ -52,7 +52,7 @@ type memory struct {
 // Errors: ErrLocked if the directory is open elsewhere, ErrCorrupt if its files
 // are damaged.
 func OpenMemory(dir string, opts Options) (Store, error) {
-	m, err := newMemory()
+	m, err := newMemory(opts.Pages)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func OpenMemory(dir string, opts Options) (Store, error) {
 	return m, nil
 }
 
-func newMemory() (*memory, error) {
-	a, err := newArena()
+func newMemory(pages *Pages) (*memory, error) {
+	a, err := newArena(pages)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,10 @@ type Options struct {
 	// its directory before it tries again. Default 5 s.
 	RetryInterval time.Duration
 
+	// Pages is where memory stores have their memory from, shared by all stores
+	// that are given the same one. By default they take what they need.
+	Pages *Pages
+
 	// Cache is the block cache of a disk store, shared by all stores that are
 	// given the same one. By default a store has a small one of its own.
 	Cache *Cache
