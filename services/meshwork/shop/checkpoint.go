@@ -20,7 +20,7 @@ func (s *Simulator) shopKey() string {
 	if c.Gap == 0 {
 		start = c.Start.UnixMilli()
 	}
-	return fmt.Sprint(c.Seed, c.Prefix, c.Customers, c.Products, start, c.Steady, c.Emit, c.Bots, c.Garbage, c.Gap > 0)
+	return fmt.Sprint(c.Seed, c.Prefix, c.Customers, c.Products, start, c.Steady, c.Emit, c.Strangers, c.Bots, c.Garbage, c.Gap > 0)
 }
 
 // Checkpoint is the whole state of the shop, for Restore: 24 bytes per customer, 5 per product and what is under way.

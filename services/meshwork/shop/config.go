@@ -48,7 +48,7 @@ func Only(services ...string) Parts {
 
 // MaxCustomers and MaxProducts bound a Config.
 const (
-	MaxCustomers = 2_000_000
+	MaxCustomers = 4_000_000
 	MaxProducts  = 1_000_000
 )
 
@@ -72,8 +72,11 @@ type Config struct {
 	// is that of the shop's service.
 	OrderID func(checkout, visitor string) string
 	Count   int64 // messages to make, 0 is without end
-	Bots    int   // visits by crawlers per thousand visits; 4. Negative is none
-	Garbage int   // senseless actions per ten thousand actions; 5. Negative is none
+	// Strangers is how many of a thousand visits of people without a name there are that make 15.5 % of all visits end
+	// in a purchase; 1000. Negative is none: whoever comes is a customer.
+	Strangers int
+	Bots      int // visits by crawlers per thousand visits; 4. Negative is none
+	Garbage   int // senseless actions per ten thousand actions; 5. Negative is none
 }
 
 func (c Config) withDefaults() Config {
@@ -96,6 +99,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OrderID == nil {
 		c.OrderID = WebOrderID
+	}
+	if c.Strangers == 0 {
+		c.Strangers = 1000
 	}
 	if c.Bots == 0 {
 		c.Bots = 4

@@ -210,7 +210,7 @@ func (s *Simulator) welcome(k int, flags uint16, buy int) {
 		s.tally.Buying++
 	}
 	own := *d
-	more := buy*1000/buyAll - 1000 // strangers per thousand
+	more := (buy*1000/buyAll - 1000) * s.c.Strangers / 1000 // strangers per thousand
 	for more > 0 {
 		if more >= 1000 || own.in1000(more) {
 			s.stranger(s.at+s.logs.expo(&own, 20*minute), &own)

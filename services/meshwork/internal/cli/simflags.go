@@ -27,6 +27,7 @@ type simFlags struct {
 	Seed      uint64   `default:"1" help:"Shop: the same seed, the same shop."`
 	Customers int      `default:"2000" help:"Shop: customers that register in its first year."`
 	Products  int      `default:"300" help:"Shop: size of the catalogue at the start."`
+	Strangers int      `default:"1000" help:"Shop: people without a name, in thousandths of the usual; 0: whoever comes is a customer."`
 	Start     string   `placeholder:"TIME" help:"Shop: live in a time of its own from then on (a date, or RFC 3339), instead of by the clock."`
 	Faults    []string `placeholder:"NAME[=N]" help:"Shop: put faults on top, N in ten thousand messages: duplicates (100), out-of-order (200), late (50), poison (5), drift (100: written under a newer version of the contract)."`
 	Days      int      `help:"Shop: stop after so many days of its own time; without --start they begin on 2026-01-05."`
@@ -70,13 +71,21 @@ func (f simFlags) sim(emit shop.Parts, speed, path string) (*sim, error) {
 	if f.Customers <= 0 || f.Customers > shop.MaxCustomers || f.Products <= 0 || f.Products > shop.MaxProducts {
 		return nil, usagef("--customers %d --products %d: want 1 to %d and 1 to %d", f.Customers, f.Products, shop.MaxCustomers, shop.MaxProducts)
 	}
+	if f.Strangers < 0 || f.Strangers > 1000 {
+		return nil, usagef("--strangers %d: want 0 to 1000", f.Strangers)
+	}
 	if f.Days < 0 || f.Count < 0 {
 		return nil, usagef("--days %d --count %d: want 0 or more", f.Days, f.Count)
 	}
 	if s.faults, err = parseFaults(f.Faults, f.Seed); err != nil {
 		return nil, err
 	}
-	s.config = shop.Config{Seed: f.Seed, Customers: f.Customers, Products: f.Products, Count: f.Count, Emit: emit}
+	s.config = shop.Config{
+		Seed: f.Seed, Customers: f.Customers, Products: f.Products, Count: f.Count, Emit: emit, Strangers: f.Strangers,
+	}
+	if f.Strangers == 0 {
+		s.config.Strangers = -1
+	}
 	s.live = f.byTheClock()
 	if s.live {
 		s.rate = cmp.Or(s.rate, liveRate)
@@ -144,12 +153,20 @@ type position struct {
 	Customers int       `json:"customers"`
 	Products  int       `json:"products"`
 	Emit      uint16    `json:"emit"`
-	Start     time.Time `json:"start"` // zero for a shop by the clock
+	Strangers int       `json:"strangers,omitempty"` // where they are not the usual thousandths
+	Start     time.Time `json:"start"`               // zero for a shop by the clock
 	Next      int64     `json:"next"`
 }
 
 func (s *sim) position(next int64) position {
-	return position{s.config.Seed, s.config.Customers, s.config.Products, uint16(s.config.Emit), s.config.Start, next}
+	p := position{
+		Seed: s.config.Seed, Customers: s.config.Customers, Products: s.config.Products, Emit: uint16(s.config.Emit),
+		Start: s.config.Start, Next: next,
+	}
+	if s.config.Strangers != 1000 {
+		p.Strangers = s.config.Strangers
+	}
+	return p
 }
 
 // open makes the simulator, at its position of the last run.
