@@ -52,7 +52,7 @@ func BenchmarkTask(b *testing.B) {
 	defer store.Close()
 	task, err := NewTask(counting(s), TaskConfig{
 		Store: store, Schemas: &registryFake{text: []string{s.Hits.Info.Schema}}, SchemaID: func(string) int32 { return 2 },
-		Partitions: func(string) int { return 1 }, View: func(string) View { return nil }, Now: time.Now,
+		Partitions: func(string) int { return 1 }, View: func(string, Dep) View { return nil }, Now: time.Now,
 	})
 	require.NoError(b, err)
 	pad := strings.Repeat("x", 80)

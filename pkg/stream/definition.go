@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"meshwork.dev/pkg/avro"
 	"meshwork.dev/schemas"
 )
 
@@ -140,9 +141,10 @@ type outputDef struct {
 }
 
 type tableDef struct {
-	dep  Dep
-	info *schemas.Info
-	ref  TopicRef
+	dep     Dep
+	info    *schemas.Info
+	ref     TopicRef
+	reducer func(source avro.SchemaSource) (reducer, error) // of a Lookup with a Keep
 }
 
 func newDefinition(out TopicRef, spec Spec) *definition {
@@ -172,7 +174,7 @@ func newDefinition(out TopicRef, spec Spec) *definition {
 	}
 	for _, u := range spec.Uses {
 		info := u.dep()
-		t := &tableDef{dep: u, info: info.ref.TopicInfo(), ref: info.ref}
+		t := &tableDef{dep: u, info: info.ref.TopicInfo(), ref: info.ref, reducer: info.reducer}
 		if info.lookup {
 			d.lookups = append(d.lookups, t)
 			continue

@@ -31,6 +31,7 @@ type Edge struct {
 	RekeyedTo  []string `json:"rekeyedTo,omitempty"` // the topics that KeyBy sends an input's records to
 	Partitions int      `json:"partitions,omitempty"`
 	Owner      string   `json:"owner,omitempty"`
+	Part       bool     `json:"part,omitempty"` // of a topic that is looked into, only what the product needs is kept
 }
 
 // Describe tells the structure of a product.
@@ -55,7 +56,9 @@ func Describe(d Definition) Description {
 		out.Inputs = append(out.Inputs, e)
 	}
 	for _, l := range def.lookups {
-		out.Inputs = append(out.Inputs, edge(l.info, "looks up"))
+		e := edge(l.info, "looks up")
+		e.Part = l.reducer != nil
+		out.Inputs = append(out.Inputs, e)
 	}
 	for _, o := range def.outputs {
 		out.Outputs = append(out.Outputs, edge(o.info, o.kind.String()))
@@ -71,7 +74,11 @@ func edge(info *schemas.Info, role string) Edge {
 func (d *Description) Fprint(w io.Writer) {
 	fmt.Fprintf(w, "  %s\n    %s\n    group  %s\n", d.Name, d.Doc, d.Group)
 	for _, in := range d.Inputs {
-		fmt.Fprintf(w, "    <-     %-52s %s\n", in.Topic, in.Role)
+		role := in.Role
+		if in.Part {
+			role += " (part of each row)"
+		}
+		fmt.Fprintf(w, "    <-     %-52s %s\n", in.Topic, role)
 	}
 	for _, out := range d.Outputs {
 		fmt.Fprintf(w, "    ->     %-52s %s\n", out.Topic, out.Role)

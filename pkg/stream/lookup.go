@@ -7,9 +7,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"meshwork.dev/pkg/avro"
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/state"
-	"meshwork.dev/schemas"
 )
 
 // Tables are the copies of [Lookup] topics in a process. Runners that are given
@@ -22,22 +22,37 @@ type Tables struct {
 
 type tableKey struct {
 	kafka *kafka.Client
+	viewKey
+}
+
+// viewKey tells the copies of a process apart: there is one of each topic as a
+// whole, and one of each table with a Keep.
+type viewKey struct {
 	topic string
+	kept  Dep // nil for all of the topic
+}
+
+func (d *tableDef) viewKey() viewKey {
+	if d.reducer == nil {
+		return viewKey{topic: d.info.Name}
+	}
+	return viewKey{d.info.Name, d.dep}
 }
 
 // acquire gives the copy of a topic, which it starts to read for the first one
 // who asks. Each acquire is followed by a release.
-func (s *Tables) acquire(ctx context.Context, r *Runner, info *schemas.Info) *follower {
+func (s *Tables) acquire(ctx context.Context, r *Runner, def *tableDef) *follower {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := tableKey{r.cfg.Kafka, info.Name}
+	info, key := def.info, tableKey{r.cfg.Kafka, def.viewKey()}
 	f := s.m[key]
 	if f == nil {
 		if s.m == nil {
 			s.m = map[tableKey]*follower{}
 		}
 		f = &follower{
-			key: key, parts: r.parts[info.Name], log: r.cfg.Log,
+			key: key, parts: r.parts[info.Name], log: r.cfg.Log, pages: r.cfg.State.Pages,
+			reducer: def.reducer, source: r.cfg.Registry,
 			ready: make(chan struct{}), done: make(chan struct{}),
 		}
 		s.m[key] = f
@@ -71,11 +86,14 @@ func (s *Tables) release(f *follower) {
 // follower keeps a full copy of a topic. Its goroutine writes it; reactions of
 // all products read it under the lock.
 type follower struct {
-	key   tableKey
-	parts int
-	log   *zap.Logger
-	users int // under Tables.mu
-	stop  context.CancelFunc
+	key     tableKey
+	parts   int
+	log     *zap.Logger
+	pages   *state.Pages
+	reducer func(source avro.SchemaSource) (reducer, error) // nil: rows are kept whole
+	source  avro.SchemaSource
+	users   int // under Tables.mu
+	stop    context.CancelFunc
 
 	ready chan struct{} // closed when the copy is as complete as the topic was at the start
 	done  chan struct{} // closed when nobody writes any more
@@ -104,7 +122,7 @@ func (f *follower) close() {
 // run follows the topic until ctx ends.
 func (f *follower) run(ctx context.Context) error {
 	var err error
-	if f.store, err = state.OpenMemory("", state.Options{}); err != nil {
+	if f.store, err = state.OpenMemory("", state.Options{Pages: f.pages}); err != nil {
 		return fmt.Errorf("copy of %s: %w", f.key.topic, err)
 	}
 	var tps []kafka.TopicPartition
@@ -144,6 +162,14 @@ func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicParti
 	tell()
 	var rec kafka.Record
 	var b state.Batch
+	var buf []byte
+	var reduce reducer
+	if f.reducer != nil {
+		var err error
+		if reduce, err = f.reducer(f.source); err != nil {
+			return fmt.Errorf("copy of %s: %w", f.key.topic, err)
+		}
+	}
 	for {
 		chunks, err := fetch.Poll(ctx)
 		if err != nil {
@@ -152,10 +178,16 @@ func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicParti
 		for _, c := range chunks {
 			b.Reset()
 			for c.Next(&rec) {
-				if rec.Value == nil {
+				switch {
+				case rec.Value == nil:
 					b.Delete(rec.Key)
-				} else {
+				case reduce == nil:
 					b.Put(rec.Key, rec.Value)
+				default:
+					if buf, err = reduce(ctx, buf[:0], &rec); err != nil {
+						return nil //nolint:nilerr // it was asked to stop
+					}
+					b.Put(rec.Key, buf)
 				}
 			}
 			err := c.Err()

@@ -290,7 +290,7 @@ func TestTimerForAnotherPartition(t *testing.T) {
 	defer func() { require.NoError(t, store.Close()) }()
 	task, err := NewTask(def, TaskConfig{
 		Store: store, Schemas: &registryFake{text: []string{s.Hits.Info.Schema}}, SchemaID: func(string) int32 { return 2 },
-		Partitions: func(string) int { return 3 }, View: func(string) View { return nil }, Now: time.Now,
+		Partitions: func(string) int { return 3 }, View: func(string, Dep) View { return nil }, Now: time.Now,
 	})
 	require.NoError(t, err)
 	refused := 0

@@ -173,12 +173,7 @@ func (res *restore) attach(store state.Store, dir string) error {
 		MaxRecord:  w.maxRecord,
 		SchemaID:   func(topic string) int32 { return w.r.ids[topic] },
 		Partitions: func(topic string) int { return w.r.parts[topic] },
-		View: func(topic string) View {
-			if f := w.r.views[topic]; f != nil {
-				return f
-			}
-			return nil
-		},
+		View:       w.r.view,
 	})
 	if err != nil {
 		return errors.Join(err, store.Close())

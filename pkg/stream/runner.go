@@ -90,7 +90,7 @@ type Runner struct {
 	topicID map[string]string
 	decs    Decoders
 	limits  limits
-	views   map[string]*follower
+	views   map[viewKey]*follower
 	workers []*worker
 
 	restricted [len(restrictions)]atomic.Int32 // products, by restriction
@@ -117,7 +117,7 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 	if cfg.Tables == nil {
 		cfg.Tables = &Tables{}
 	}
-	r := &Runner{cfg: cfg, parts: map[string]int{}, ids: map[string]int32{}, topicID: map[string]string{}, views: map[string]*follower{}}
+	r := &Runner{cfg: cfg, parts: map[string]int{}, ids: map[string]int32{}, topicID: map[string]string{}, views: map[viewKey]*follower{}}
 	if cfg.Kafka == nil || cfg.Registry == nil {
 		return nil, errors.New("a runner needs Kafka and a registry")
 	}
@@ -147,8 +147,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, d := range r.defs {
 		for _, l := range d.lookups {
-			if r.views[l.info.Name] == nil {
-				r.views[l.info.Name] = r.cfg.Tables.acquire(ctx, r, l.info)
+			if r.views[l.viewKey()] == nil {
+				r.views[l.viewKey()] = r.cfg.Tables.acquire(ctx, r, l)
 			}
 		}
 	}
@@ -166,7 +166,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		g.Go(func() error {
 			for _, l := range w.def.lookups {
 				select {
-				case <-r.views[l.info.Name].ready:
+				case <-r.views[l.viewKey()].ready:
 				case <-ctx.Done():
 					return nil
 				}
@@ -181,6 +181,16 @@ func (r *Runner) Run(ctx context.Context) error {
 		r.cfg.Tables.release(f)
 	}
 	return err
+}
+
+// view is the copy that a table of a product looks into.
+func (r *Runner) view(topic string, table Dep) View {
+	for _, key := range []viewKey{{topic, table}, {topic: topic}} {
+		if f := r.views[key]; f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // prepare creates topics, registers schemas and learns partition counts.

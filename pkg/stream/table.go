@@ -1,6 +1,9 @@
 package stream
 
-import "meshwork.dev/schemas"
+import (
+	"meshwork.dev/pkg/avro"
+	"meshwork.dev/schemas"
+)
 
 // Dep is a table that reactions read, made by [Join] or [Lookup]. A product
 // names every one in Spec.Uses.
@@ -9,6 +12,8 @@ type Dep interface{ dep() depInfo }
 type depInfo struct {
 	ref    TopicRef
 	lookup bool
+	// reducer makes what is kept of a row; nil where all of it is.
+	reducer func(source avro.SchemaSource) (reducer, error)
 }
 
 // JoinTable is a table read at event time by the task that owns the same
@@ -40,17 +45,40 @@ func (j *JoinTable[K, V]) Get(c Scope, key K) (V, bool) {
 }
 
 // LookupTable is a table of which every process has a full copy; see [Lookup].
-type LookupTable[K, V any] struct{ topic *schemas.Topic[K, V] }
+type LookupTable[K, V any] struct {
+	topic *schemas.Topic[K, V]
+	keep  func(row V) V // nil: everything
+}
 
 // Lookup reads a compacted topic as a table of which every process keeps a full
 // copy, whatever its partitions. It is complete as of the start of the process
 // and follows the topic from then on, so a reaction sees the newest row rather
 // than the one at the time of its record.
 func Lookup[K, V any](topic *schemas.Topic[K, V]) *LookupTable[K, V] {
-	return &LookupTable[K, V]{topic}
+	return &LookupTable[K, V]{topic: topic}
 }
 
-func (l *LookupTable[K, V]) dep() depInfo { return depInfo{ref: l.topic, lookup: true} }
+// Keep is the table with less in it: of every row the copy holds what keep
+// makes of it, usually a new value with those fields set that the reactions
+// look at. A million customers of whom only the names are kept take a tenth of
+// the memory.
+//
+// keep must depend on the row alone. It is applied when the row is read from
+// the topic, and a row that cannot be decoded is kept as it is, to fail whoever
+// asks for it. Products and services share one copy of all that is in a topic;
+// a table with a Keep has a copy of its own, which those share that use the
+// same value.
+func (l *LookupTable[K, V]) Keep(keep func(row V) V) *LookupTable[K, V] {
+	return &LookupTable[K, V]{topic: l.topic, keep: keep}
+}
+
+func (l *LookupTable[K, V]) dep() depInfo {
+	d := depInfo{ref: l.topic, lookup: true}
+	if l.keep != nil {
+		d.reducer = l.reducer
+	}
+	return d
+}
 
 // Get reads a row.
 func (l *LookupTable[K, V]) Get(c Scope, key K) (V, bool) {
@@ -61,6 +89,9 @@ func (l *LookupTable[K, V]) Get(c Scope, key K) (V, bool) {
 			t.kbuf = l.topic.Keys.Append(t.kbuf[:0], key)
 			var ok bool
 			t.vbuf, ok = tab.view.Get(t.vbuf[:0], t.kbuf)
+			if ok && l.keep != nil {
+				return l.kept(t, tab)
+			}
 			return readRow(t, &tab.row, l.topic, t.vbuf, ok)
 		}
 	}
@@ -71,7 +102,8 @@ func (l *LookupTable[K, V]) Get(c Scope, key K) (V, bool) {
 
 // View is a full copy of a topic, shared by all tasks of a process.
 type View interface {
-	// Get appends the framed value of key to dst. It is safe for concurrent use.
+	// Get appends the framed value of key to dst, or what a Keep left of it. It
+	// is safe for concurrent use.
 	Get(dst, key []byte) (value []byte, ok bool)
 }
 

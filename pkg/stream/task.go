@@ -40,10 +40,11 @@ type TaskConfig struct {
 	Schemas    avro.SchemaSource        // the schemas of inputs
 	SchemaID   func(topic string) int32 // the id that a topic's contract is registered under
 	Partitions func(topic string) int   // the partitions an output has
-	View       func(topic string) View  // the copy of a Lookup topic; may be nil without Lookup tables
-	Now        func() time.Time         // the time of day
-	MaxRecord  func(topic string) int   // the largest record an output takes, with all around it; 0 or a nil function: any
-	Decoders   *Decoders                // shared by the tasks of a process; nil for its own
+	// View is the copy of a Lookup topic, whole or what the table's Keep leaves; may be nil without Lookup tables.
+	View      func(topic string, table Dep) View
+	Now       func() time.Time       // the time of day
+	MaxRecord func(topic string) int // the largest record an output takes, with all around it; 0 or a nil function: any
+	Decoders  *Decoders              // shared by the tasks of a process; nil for its own
 }
 
 // Task is one partition of a product: the engine without Kafka. It is a state
@@ -178,7 +179,7 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 		t.joins[i].prefix = joinPrefix(j.info)
 	}
 	for i, l := range def.lookups {
-		if t.lookups[i].view = cfg.View(l.info.Name); t.lookups[i].view == nil {
+		if t.lookups[i].view = cfg.View(l.info.Name, l.dep); t.lookups[i].view == nil {
 			return nil, fmt.Errorf("product %s: no copy of %s", def.name, l.info.Name)
 		}
 	}

@@ -61,7 +61,7 @@ func (p *process) open() {
 	var err error
 	p.task, err = NewTask(p.def, TaskConfig{
 		Store: p.store, Schemas: &registryFake{text: []string{p.s.Hits.Info.Schema}}, SchemaID: func(string) int32 { return 2 },
-		Partitions: func(string) int { return 1 }, View: func(string) View { return nil }, Now: func() time.Time { return p.now },
+		Partitions: func(string) int { return 1 }, View: func(string, Dep) View { return nil }, Now: func() time.Time { return p.now },
 	})
 	require.NoError(p.t, err)
 }

@@ -99,7 +99,7 @@ func BenchmarkAction(b *testing.B) {
 				}
 				return 3
 			},
-			Partitions: func(string) int { return 12 }, View: func(string) stream.View { return emptyView{} }, Now: time.Now,
+			Partitions: func(string) int { return 12 }, View: func(string, stream.Dep) stream.View { return emptyView{} }, Now: time.Now,
 		})
 		require.NoError(b, err)
 		return t

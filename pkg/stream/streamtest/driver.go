@@ -180,7 +180,7 @@ func (p *product) newTask(part int32, pos []int) *task {
 		Partition: part, Store: store, Schemas: p.d, Decoders: p.decs,
 		SchemaID:   func(name string) int32 { return p.d.ids[name] },
 		Partitions: func(name string) int { return len(p.d.topics[name].parts) },
-		View:       func(name string) stream.View { return view{p.d.topics[name]} },
+		View:       func(name string, _ stream.Dep) stream.View { return view{p.d.topics[name]} },
 		Now:        func() time.Time { return p.d.now },
 	})
 	if err != nil {
