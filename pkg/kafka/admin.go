@@ -89,8 +89,14 @@ func joinErrors(errs []error) error {
 	return errors.Join(errs...)
 }
 
-// awaitTopics asks for the topics until ok is content.
+// awaitTopics asks for the topics until ok is content. A busy broker takes a minute for a thousand new partitions, so
+// without a deadline of ctx it waits longer than for an answer.
 func (c *Client) awaitTopics(ctx context.Context, names []string, ok func(map[string]TopicMeta) error) error {
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, 4*c.cfg.RequestTimeout)
+		defer cancel()
+	}
 	return c.retry(ctx, func(ctx context.Context) error {
 		metas, err := c.Topics(ctx, names...)
 		if err != nil {

@@ -85,11 +85,14 @@ func startJVM(ctx context.Context, version string, o Options) (*Broker, error) {
 	return startNode(ctx, version, o, node{id: 1, ports: ports, voters: fmt.Sprintf("1@127.0.0.1:%d", ports[2])})
 }
 
-// node is one member of a cluster: its id, its ports for clients, brokers and controllers, and who votes.
+// node is one member of a cluster: its id, its ports for clients, brokers and controllers, who votes, and listeners
+// (NAME://host:port) and arguments of the format command beyond the usual ones.
 type node struct {
 	id     int
 	ports  []int
 	voters string
+	more   []string
+	format []string
 }
 
 // startNode starts a JVM broker and does not wait until it answers.
@@ -128,6 +131,10 @@ func (p *process) format(ctx context.Context, version string, n node, o Options)
 	props["log.dirs"] = filepath.Join(p.dir, "data")
 	props["listeners"] = fmt.Sprintf("PLAINTEXT://127.0.0.1:%d,BROKER://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", ports[0], ports[1], ports[2])
 	props["advertised.listeners"] = fmt.Sprintf("PLAINTEXT://127.0.0.1:%d,BROKER://127.0.0.1:%d", ports[0], ports[1])
+	for _, l := range n.more {
+		props["listeners"] += "," + l
+		props["advertised.listeners"] += "," + l
+	}
 	props["controller.quorum.voters"] = n.voters
 	var text bytes.Buffer
 	for k, v := range props {
@@ -138,8 +145,8 @@ func (p *process) format(ctx context.Context, version string, n node, o Options)
 		return err
 	}
 	const clusterID = "bWVzaHdvcmstcmVhbGthZg" // 16 bytes, base64 without padding
-	out, err := exec.CommandContext(ctx, "java", "-cp", filepath.Join(p.lib, "*"), "kafka.tools.StorageTool",
-		"format", "-t", clusterID, "-c", conf).CombinedOutput()
+	args := append([]string{"-cp", filepath.Join(p.lib, "*"), "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", conf}, n.format...)
+	out, err := exec.CommandContext(ctx, "java", args...).CombinedOutput() //nolint:gosec // our own jars and files
 	if err != nil {
 		return fmt.Errorf("formatting storage: %w\n%s", err, out)
 	}
