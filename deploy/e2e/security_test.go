@@ -69,7 +69,7 @@ func TestSecurity(t *testing.T) {
 	untilOK(t, time.Minute, "http://"+registry+"/subjects")
 	args := append([]string{
 		"up", "--data-dir", t.TempDir(), "--registry", "http://" + registry, "--http-listen", "127.0.0.1:0",
-		"--only", "product,orderprocessing", "--start", "2026-01-05", "--count", "2000", "--rate", "max", "--exit", "--summary", "0",
+		"--only", "product,orderprocessing", "--count", "1000", "--rate", "500", "--exit", "--summary", "0",
 	}, access...)
 	out, err := exec.CommandContext(t.Context(), command(t, "meshwork"), args...).CombinedOutput()
 	require.NoError(t, err, string(out))
