@@ -32,6 +32,7 @@ type Config struct {
 	CommitInterval  time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions: latency against throughput (Kafka Streams: commit.interval.ms)."`
 	Compression     string        `name:"compression" env:"MESHWORK_COMPRESSION" default:"lz4" help:"none, gzip, snappy, lz4 or zstd, for what is published (Kafka: compression.type)."`
 	CreateTopics    bool          `name:"create-topics" env:"MESHWORK_CREATE_TOPICS" default:"true" negatable:"" help:"Create missing topics and register schemas at start. Off where an operator owns them."`
+	Memory          int           `name:"memory" env:"MESHWORK_MEMORY" default:"0" placeholder:"MIB" help:"Stay near so many MiB of resident memory: collect sooner, keep transactions smaller, leave what else there is of state to a file in the state folder; 0: no limit."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"MESHWORK_SHUTDOWN_TIMEOUT" default:"45s" help:"How long a graceful stop may take."`
 }
 
@@ -138,6 +139,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := kafka.ParseCodec(c.Compression); err != nil {
 		f.add("--compression: %v", err)
+	}
+	if err := checkMemory(c.Memory); err != nil {
+		f.add("--%v", err)
 	}
 	if c.ShutdownTimeout <= 0 {
 		f.add("--shutdown-timeout %s: want more than 0", c.ShutdownTimeout)

@@ -7,6 +7,7 @@ import (
 
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/registry"
+	"meshwork.dev/pkg/state"
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/pkg/telemetry"
 )
@@ -41,6 +42,7 @@ type Deps struct {
 	Metrics  *telemetry.Metrics
 	Health   *telemetry.Health
 	Log      *zap.Logger
+	Pages    *state.Pages // memory for what the service itself keeps; nil where there is no limit
 	// OnStop registers work for the graceful stop, such as flushing a
 	// producer: run after the HTTP server has stopped, last registered first.
 	OnStop func(name string, stop func() error)

@@ -26,7 +26,8 @@ type serviceRunner struct {
 
 func (p *Platform) newEngine(services []Definition) (*engine, error) {
 	e, tables := &engine{}, &stream.Tables{}
-	for _, s := range services {
+	all, count := make([][]stream.Definition, len(services)), 0
+	for i, s := range services {
 		if s.Products == nil {
 			continue
 		}
@@ -34,6 +35,11 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("service %s: %w", s.Name, err)
 		}
+		all[i] = products
+		count += len(products)
+	}
+	for i, s := range services {
+		products := all[i]
 		if len(products) == 0 {
 			continue
 		}
@@ -41,6 +47,7 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 			Kafka: p.Kafka, Registry: stream.FromRegistry(p.Registry), Service: s.Name,
 			StateDir: filepath.Join(p.Config.StateDir, s.Name), InstanceID: p.Config.InstanceID,
 			Log: p.Log.Named(s.Name), Metrics: p.Metrics, CommitInterval: p.Config.CommitInterval, StopTimeout: p.Config.ShutdownTimeout * 2 / 3,
+			State: p.memory.options(), MaxTxnBytes: p.memory.txnBytes(count),
 			Tables: tables, Codec: p.Config.codec(), NoTopics: !p.Config.CreateTopics, NoRegister: !p.Config.CreateTopics,
 		}, products...)
 		if err != nil {

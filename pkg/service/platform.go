@@ -29,6 +29,7 @@ type Platform struct {
 	Health   *telemetry.Health
 	Server   *Server
 
+	memory *memory
 	engine *engine
 	stops  []namedStop
 	lock   io.Closer // of the state folder
@@ -58,12 +59,13 @@ func Open(ctx context.Context, name string, cfg Config, log *zap.Logger) (p *Pla
 	if err != nil {
 		return nil, err
 	}
+	limits := newMemory(cfg.StateDir, cfg.Memory)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, lock.Close())
+			err = errors.Join(err, limits.close(), lock.Close())
 		}
 	}()
-	p = &Platform{Config: cfg, Log: log, lock: lock, Gatherer: prometheus.NewRegistry(), Health: telemetry.NewHealth()}
+	p = &Platform{Config: cfg, Log: log, lock: lock, memory: limits, Gatherer: prometheus.NewRegistry(), Health: telemetry.NewHealth()}
 	p.Gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.Metrics = telemetry.NewMetrics(p.Gatherer)
 	p.Health.Wait("start", "starting")
@@ -104,7 +106,7 @@ func (p *Platform) Prepare(services ...Definition) error {
 		}
 		deps := Deps{
 			Config: &p.Config, Kafka: p.Kafka, Registry: p.Registry, Metrics: p.Metrics, Health: p.Health,
-			Log: p.Log.Named(s.Name), OnStop: p.onStop,
+			Log: p.Log.Named(s.Name), Pages: p.memory.pages, OnStop: p.onStop,
 		}
 		if err := s.Routes(p.Server.Mux, deps); err != nil {
 			return fmt.Errorf("service %s: routes: %w", s.Name, err)
@@ -200,5 +202,5 @@ func (p *Platform) Close(ctx context.Context) error {
 		}
 	}
 	p.Kafka.Close()
-	return errors.Join(err, p.lock.Close())
+	return errors.Join(err, p.memory.close(), p.lock.Close())
 }

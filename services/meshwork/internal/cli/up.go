@@ -49,6 +49,7 @@ type upCmd struct {
 	KeepHistory bool `name:"keep-history" default:"true" negatable:"" help:"Lift the retention of topics when old data is sent: brokers delete by the records' own times. meshwork topics --apply restores it."`
 
 	Summary        time.Duration `default:"5s" help:"Time between two summaries; 0: none."`
+	Memory         int           `name:"memory" env:"MESHWORK_MEMORY" default:"960" placeholder:"MIB" help:"Stay near so many MiB of resident memory; state beyond its part lies in a file of the data folder. 0: no limit."`
 	CommitInterval time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions."`
 	Profile        string        `placeholder:"FILE" help:"Write a CPU profile of the run, for go tool pprof."`
 	LogLevel       string        `name:"log-level" env:"MESHWORK_LOG_LEVEL" default:"warn" help:"debug, info, warn or error; what goes on is in the summaries."`
@@ -157,7 +158,7 @@ func (u *up) start(ctx context.Context) (err error) {
 		Registry:   service.RegistryConfig{URLs: c.Registry, RegistryAuth: c.RegistryAuth},
 		Log:        service.LogConfig{Level: c.LogLevel, Format: c.LogFormat},
 		StateDir:   filepath.Join(c.DataDir, "state"),
-		HTTPListen: c.HTTPListen, CommitInterval: c.CommitInterval, Compression: "lz4", CreateTopics: true, ShutdownTimeout: stopTimeout,
+		HTTPListen: c.HTTPListen, CommitInterval: c.CommitInterval, Memory: c.Memory, Compression: "lz4", CreateTopics: true, ShutdownTimeout: stopTimeout,
 	}
 	if len(c.Kafka) == 0 {
 		u.broker, err = broker.Start(ctx, broker.Config{Dir: filepath.Join(c.DataDir, "kafka"), Listen: c.KafkaListen, Log: u.brokerLog()})
