@@ -29,7 +29,7 @@ type Config struct {
 	StateDir        string        `name:"state-dir" env:"MESHWORK_STATE_DIR" default:"./state" placeholder:"DIR" help:"Folder of local state and the instance id; one process per folder. Losing it costs a restore from Kafka, no data."`
 	InstanceID      string        `name:"instance-id" env:"MESHWORK_INSTANCE_ID" placeholder:"ID" help:"Name of this instance, stable over restarts. Default: made once and kept in the state folder."`
 	HTTPListen      string        `name:"http-listen" env:"MESHWORK_HTTP_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the API, /metrics, /livez, /readyz and /describe."`
-	CommitInterval  time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions: latency against throughput (Kafka Streams: commit.interval.ms)."`
+	CommitInterval  time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"How long a transaction gathers records: latency against throughput (Kafka Streams: commit.interval.ms); up to a second while more wait than were taken."`
 	Compression     string        `name:"compression" env:"MESHWORK_COMPRESSION" default:"lz4" help:"none, gzip, snappy, lz4 or zstd, for what is published (Kafka: compression.type)."`
 	CreateTopics    bool          `name:"create-topics" env:"MESHWORK_CREATE_TOPICS" default:"true" negatable:"" help:"Create missing topics and register schemas at start. Off where an operator owns them."`
 	Memory          int           `name:"memory" env:"MESHWORK_MEMORY" default:"0" placeholder:"MIB" help:"Stay near so many MiB of resident memory: collect sooner, keep transactions smaller, leave what else there is of state to a file in the state folder; 0: no limit."`

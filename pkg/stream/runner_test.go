@@ -207,7 +207,7 @@ type node struct {
 func (w *world) start(dir string, defs []Definition, adjust ...func(*Config)) *node {
 	w.t.Helper()
 	n := &node{c: w.client(), done: make(chan error, 1)}
-	cfg := Config{Kafka: n.c, Registry: w.reg, StateDir: dir, Log: w.log, CommitInterval: 20 * time.Millisecond, IdleAfter: 50 * time.Millisecond, StopTimeout: 10 * time.Second}
+	cfg := Config{Kafka: n.c, Registry: w.reg, StateDir: dir, Log: w.log, CommitInterval: 20 * time.Millisecond, CatchUpInterval: 20 * time.Millisecond, IdleAfter: 50 * time.Millisecond, StopTimeout: 10 * time.Second}
 	for _, a := range adjust {
 		a(&cfg)
 	}

@@ -105,7 +105,7 @@ func CountRun(ctx context.Context, brokers, in string, m *load.Meter) error {
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	r, err := stream.NewRunner(stream.Config{
-		Kafka: c, Registry: fixed{}, Service: "bench", StateDir: dir, CommitInterval: 100 * time.Millisecond,
+		Kafka: c, Registry: fixed{}, Service: "bench", StateDir: dir, CommitInterval: 100 * time.Millisecond, CatchUpInterval: 100 * time.Millisecond,
 	}, counts(in, m, done))
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ type upCmd struct {
 
 	Summary        time.Duration `default:"5s" help:"Time between two summaries; 0: none."`
 	Memory         int           `name:"memory" env:"MESHWORK_MEMORY" default:"960" placeholder:"MIB" help:"Stay near so many MiB of resident memory; state beyond its part lies in a file of the data folder. 0: no limit."`
-	CommitInterval time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"Longest time between transactions."`
+	CommitInterval time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"How long a transaction gathers records; up to a second while more wait than were taken."`
 	Profile        string        `placeholder:"FILE" help:"Write a CPU profile of the run, for go tool pprof."`
 	LogLevel       string        `name:"log-level" env:"MESHWORK_LOG_LEVEL" default:"warn" help:"debug, info, warn or error; what goes on is in the summaries."`
 	LogFormat      string        `name:"log-format" env:"MESHWORK_LOG_FORMAT" default:"auto" help:"json, console, or auto: console on a terminal."`
