@@ -12,7 +12,7 @@ import (
 	"meshwork.dev/schemas/wire"
 )
 
-// ItemNeighboursState: The part of the model that belongs to one product.
+// ItemNeighboursState: The part of the model that belongs to one product: what is bought with it.
 var ItemNeighboursState = &schemas.Topic[string, ItemNeighbours]{
 	Info: schemas.Info{
 		Name:          "priv.ecomm.prodrec.item-neighbours.state.v1",
@@ -27,7 +27,7 @@ var ItemNeighboursState = &schemas.Topic[string, ItemNeighbours]{
 		Contract:      "urn:meshwork:contract:prodrec.item-neighbours.state",
 		Product:       "urn:meshwork:product:prodrec.recommendation",
 		Owner:         "recommendation",
-		Doc:           "The part of the model that belongs to one product.",
+		Doc:           "The part of the model that belongs to one product: what is bought with it.",
 	},
 	Keys: schemas.StringKey(),
 	Values: schemas.Codec[ItemNeighbours]{
@@ -39,7 +39,36 @@ var ItemNeighboursState = &schemas.Topic[string, ItemNeighbours]{
 	},
 }
 
-const itemNeighboursStateSchema = `{"type":"record","name":"ItemNeighbours","namespace":"dev.meshwork.prodrec","doc":"What goes with a product: bought together, entered after it, looked at after it.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"int","doc":"Orders it was in, as far as they are remembered: halved with all counts at 16,384."},{"name":"neighbours","type":{"type":"array","items":{"type":"record","name":"ItemNeighbour","doc":"A product bought together with it.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"together","type":"int","doc":"Orders with both."},{"name":"follows","type":"int","doc":"How closely the other one came after it, summed over orders: 12 for the next line, 12/d for the d-th."},{"name":"precedes","type":"int","doc":"The same for coming before it."}]}},"doc":"Products bought with it, by id; at most 320, those least often together are forgotten first."},{"name":"views","type":"int","doc":"Steps to another product after looking at it; halved with all counts at 16,384."},{"name":"nextViews","type":{"type":"array","items":{"type":"record","name":"NextView","doc":"A product looked at next.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"count","type":"int","doc":"How often."}]}},"doc":"Products looked at after it, by id; at most 128, the rarest are forgotten first."}]}`
+const itemNeighboursStateSchema = `{"type":"record","name":"ItemNeighbours","namespace":"dev.meshwork.prodrec","doc":"What is bought with a product, and how closely it comes before or after it in orders.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"int","doc":"Orders it was in, as far as they are remembered: halved with all counts at 16,384."},{"name":"neighbours","type":{"type":"array","items":{"type":"record","name":"ItemNeighbour","doc":"A product bought together with it.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"together","type":"int","doc":"Orders with both."},{"name":"follows","type":"int","doc":"How closely the other one came after it, summed over orders: 12 for the next line, 12/d for the d-th."},{"name":"precedes","type":"int","doc":"The same for coming before it."}]}},"doc":"Products bought with it, by id; at most 320, those least often together are forgotten first."}]}`
+
+// ItemNextViewsState: The part of the model that belongs to one product: what is looked at next.
+var ItemNextViewsState = &schemas.Topic[string, ItemNextViews]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.prodrec.item-next-views.state.v1",
+		Subject:       "priv.ecomm.prodrec.item-next-views.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        itemNextViewsStateSchema,
+		Record:        "dev.meshwork.prodrec.ItemNextViews",
+		KeyFields:     []string{"productId"},
+		Contract:      "urn:meshwork:contract:prodrec.item-next-views.state",
+		Product:       "urn:meshwork:product:prodrec.recommendation",
+		Owner:         "recommendation",
+		Doc:           "The part of the model that belongs to one product: what is looked at next.",
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[ItemNextViews]{
+		Append: func(dst []byte, v *ItemNextViews) []byte { return v.AppendAvro(dst) },
+		Decode: (*ItemNextViews).DecodeAvro,
+	},
+	KeyOf: func(v *ItemNextViews) string {
+		return v.ProductID
+	},
+}
+
+const itemNextViewsStateSchema = `{"type":"record","name":"ItemNextViews","namespace":"dev.meshwork.prodrec","doc":"What is looked at after a product.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"views","type":"int","doc":"Steps to another product after looking at it; halved with all counts at 16,384."},{"name":"nextViews","type":{"type":"array","items":{"type":"record","name":"NextView","doc":"A product looked at next.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"count","type":"int","doc":"How often."}]}},"doc":"Products looked at after it, by id; at most 128, the rarest are forgotten first."}]}`
 
 // ItemPopularityState: Which products sell at present.
 var ItemPopularityState = &schemas.Topic[string, ItemPopularity]{
@@ -159,6 +188,67 @@ var PopularItemsState = &schemas.Topic[string, PopularItems]{
 
 const popularItemsStateSchema = `{"type":"record","name":"PopularItems","namespace":"dev.meshwork.prodrec","doc":"What is popular at present: the answer for shoppers nobody knows anything about.","fields":[{"name":"listId","type":"string","doc":"all; record key."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"PopularItem","doc":"A product that sells.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"score","type":"double","doc":"Orders of late, each weighing less with its age."},{"name":"baskets","type":"int","doc":"Orders it was in during the last 30 days."}]}},"doc":"Best first, at most 128."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the latest order behind it was placed (UTC, milliseconds)."}]}`
 
+// PurchaseHistoryState: The purchases that lists are made from.
+var PurchaseHistoryState = &schemas.Topic[string, PurchaseHistory]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.prodrec.purchase-history.state.v1",
+		Subject:       "priv.ecomm.prodrec.purchase-history.state.v1-value",
+		Kind:          schemas.State,
+		Partitions:    12,
+		Cleanup:       schemas.Compact,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        purchaseHistoryStateSchema,
+		Record:        "dev.meshwork.prodrec.PurchaseHistory",
+		KeyFields:     []string{"key"},
+		Contract:      "urn:meshwork:contract:prodrec.purchase-history.state",
+		Product:       "urn:meshwork:product:prodrec.recommendation",
+		Owner:         "recommendation",
+		Doc:           "The purchases that lists are made from.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[PurchaseHistory]{
+		Append: func(dst []byte, v *PurchaseHistory) []byte { return v.AppendAvro(dst) },
+		Decode: (*PurchaseHistory).DecodeAvro,
+	},
+	KeyOf: func(v *PurchaseHistory) string {
+		return v.Key
+	},
+}
+
+const purchaseHistoryStateSchema = `{"type":"record","name":"PurchaseHistory","namespace":"dev.meshwork.prodrec","doc":"What a customer bought, as far as it is remembered.","fields":[{"name":"key","type":"string","doc":"c:<customerId>; record key."},{"name":"customerId","type":"string","doc":"The customer."},{"name":"orders","type":"int","doc":"Completed orders so far."},{"name":"purchases","type":{"type":"array","items":{"type":"record","name":"ShopperPurchase","doc":"What a customer bought of one product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"orders","type":"int","doc":"Orders it was in."},{"name":"days","type":{"type":"array","items":"int"},"doc":"Days of the latest of these orders, newest first, in days since 1970-01-01 (UTC); at most 8."}]}},"doc":"Products bought, by id; at most 1,024, those bought longest ago are forgotten first."},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the latest of the orders was placed (UTC, milliseconds)."}]}`
+
+// PurchaseSignalEvent: Orders brought to the customer they are of.
+var PurchaseSignalEvent = &schemas.Topic[string, PurchaseSignal]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.prodrec.purchase-signal.event.v1",
+		Subject:       "priv.ecomm.prodrec.purchase-signal.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     24 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        purchaseSignalEventSchema,
+		Record:        "dev.meshwork.prodrec.PurchaseSignal",
+		KeyFields:     []string{"key"},
+		Contract:      "urn:meshwork:contract:prodrec.purchase-signal.event",
+		Product:       "urn:meshwork:product:prodrec.recommendation",
+		Owner:         "recommendation",
+		Doc:           "Orders brought to the customer they are of.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[PurchaseSignal]{
+		Append: func(dst []byte, v *PurchaseSignal) []byte { return v.AppendAvro(dst) },
+		Decode: (*PurchaseSignal).DecodeAvro,
+	},
+	KeyOf: func(v *PurchaseSignal) string {
+		return v.Key
+	},
+}
+
+const purchaseSignalEventSchema = `{"type":"record","name":"PurchaseSignal","namespace":"dev.meshwork.prodrec","doc":"A customer's order was completed.","fields":[{"name":"key","type":"string","doc":"c:<customerId>; record key."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was placed (UTC, milliseconds)."},{"name":"products","type":{"type":"array","items":"string"},"doc":"Its products, each once, in the order of the lines."}]}`
+
 // RecommendationState: What each customer, and each visitor who has not logged in, is likely to want next: over all,
 // to buy again, to buy for the first time, to add to the cart, to look at.
 var RecommendationState = &schemas.Topic[string, Recommendation]{
@@ -188,7 +278,7 @@ var RecommendationState = &schemas.Topic[string, Recommendation]{
 	},
 }
 
-const recommendationStateSchema = `{"type":"record","name":"Recommendation","namespace":"dev.meshwork.prodrec","doc":"What a customer or an anonymous visitor is likely to want next.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"customerId","type":["null","string"],"default":null,"doc":"The customer; absent for visitors."},{"name":"visitorId","type":["null","string"],"default":null,"doc":"The visitor; absent for customers."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"RecommendedItem","doc":"A product that is recommended.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"score","type":"double","doc":"How much it is recommended; comparable within one list only, higher is better."},{"name":"reason","type":"string","doc":"Why, in words for people, such as: bought 4 times, last 12 days ago."}]}},"doc":"The best of all, best first, at most 10: what was bought before and what was not."},{"name":"lists","type":{"type":"array","items":{"type":"record","name":"RecommendationList","doc":"Recommendations of one kind.","fields":[{"name":"kind","type":{"type":"enum","name":"ListKind","doc":"REPEAT_PURCHASE: bought before. NEW_ITEMS: never bought. CART_COMPLETION: goes with what is in the cart; only where something is. NEXT_VIEW: what is looked at next; only where something was looked at. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","REPEAT_PURCHASE","NEW_ITEMS","CART_COMPLETION","NEXT_VIEW"],"default":"UNKNOWN"},"doc":"What is recommended here."},{"name":"items","type":{"type":"array","items":"RecommendedItem"},"doc":"Best first, at most 10; never empty."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The event time the list was made at (UTC, milliseconds)."}]}},"doc":"The lists that there is something for, in the order of their kinds."},{"name":"modelId","type":"string","doc":"Model and version that made all of it."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what the shopper did last (UTC, milliseconds)."}]}`
+const recommendationStateSchema = `{"type":"record","name":"Recommendation","namespace":"dev.meshwork.prodrec","doc":"What a customer or an anonymous visitor is likely to want next.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"customerId","type":["null","string"],"default":null,"doc":"The customer; absent for visitors."},{"name":"visitorId","type":["null","string"],"default":null,"doc":"The visitor; absent for customers."},{"name":"items","type":{"type":"array","items":{"type":"record","name":"RecommendedItem","doc":"A product that is recommended.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"score","type":"double","doc":"How much it is recommended; comparable within one list only, higher is better."},{"name":"reason","type":"string","doc":"Why, in words for people, such as: bought 4 times, last 12 days ago."}]}},"doc":"The best of all, best first, at most 10: what was bought before and what was not."},{"name":"lists","type":{"type":"array","items":{"type":"record","name":"RecommendationList","doc":"Recommendations of one kind.","fields":[{"name":"kind","type":{"type":"enum","name":"ListKind","doc":"REPEAT_PURCHASE: bought before. NEW_ITEMS: never bought. CART_COMPLETION: goes with what is in the cart; only where something is. NEXT_VIEW: what is looked at next; only where something was looked at. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","REPEAT_PURCHASE","NEW_ITEMS","CART_COMPLETION","NEXT_VIEW"],"default":"UNKNOWN"},"doc":"What is recommended here."},{"name":"items","type":{"type":"array","items":"RecommendedItem"},"doc":"Best first, at most 10; never empty."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The event time the list was made at (UTC, milliseconds)."}]}},"doc":"The lists that there is something for, in the order of their kinds."},{"name":"modelId","type":"string","doc":"Model and version that made all of it."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what the shopper did last (UTC, milliseconds); what says nothing about products moves it once an hour only."}]}`
 
 // ShopperSignalEvent: Clicks, carts and orders, re-keyed to the shopper.
 var ShopperSignalEvent = &schemas.Topic[string, ShopperSignal]{
@@ -219,9 +309,9 @@ var ShopperSignalEvent = &schemas.Topic[string, ShopperSignal]{
 	},
 }
 
-const shopperSignalEventSchema = `{"type":"record","name":"ShopperSignal","namespace":"dev.meshwork.prodrec","doc":"Something a customer or visitor did, as far as recommendations are concerned.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"kind","type":{"type":"enum","name":"SignalKind","doc":"VIEW: looked at a product or page. SEARCH: searched. ADD, REMOVE: put into or took out of the cart. CHECKOUT: ordered the cart. PURCHASE: an order was completed. JOIN: the visitor turned out to be a customer. MERGE: what a visitor did, handed over to the customer. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","VIEW","SEARCH","ADD","REMOVE","CHECKOUT","PURCHASE","JOIN","MERGE"],"default":"UNKNOWN"},"doc":"What it was."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it happened (UTC, milliseconds)."},{"name":"productId","type":["null","string"],"default":null,"doc":"The product of VIEW, ADD and REMOVE; absent where a page is about none."},{"name":"quantity","type":"int","doc":"Pieces of ADD and REMOVE; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Who the visitor is, for JOIN."},{"name":"products","type":{"type":"array","items":"string"},"doc":"Products of PURCHASE and CHECKOUT, each once, in the order of the lines."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"Looks handed over by MERGE, oldest first."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"Cart handed over by MERGE."}]}`
+const shopperSignalEventSchema = `{"type":"record","name":"ShopperSignal","namespace":"dev.meshwork.prodrec","doc":"Something a customer or visitor did, as far as recommendations are concerned.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"kind","type":{"type":"enum","name":"SignalKind","doc":"VIEW: looked at a product or page. SEARCH: searched. ADD, REMOVE: put into or took out of the cart. CHECKOUT: ordered the cart. JOIN: the visitor turned out to be a customer. MERGE: what a visitor did, handed over to the customer. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","VIEW","SEARCH","ADD","REMOVE","CHECKOUT","JOIN","MERGE"],"default":"UNKNOWN"},"doc":"What it was."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it happened (UTC, milliseconds)."},{"name":"productId","type":["null","string"],"default":null,"doc":"The product of VIEW, ADD and REMOVE; absent where a page is about none."},{"name":"quantity","type":"int","doc":"Pieces of ADD and REMOVE; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Who the visitor is, for JOIN."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"Looks handed over by MERGE, oldest first."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"Cart handed over by MERGE."}]}`
 
-// ShopperState: The history each list is made from.
+// ShopperState: The looks and the cart that lists are made from.
 var ShopperState = &schemas.Topic[string, Shopper]{
 	Info: schemas.Info{
 		Name:          "priv.ecomm.prodrec.shopper.state.v1",
@@ -236,7 +326,7 @@ var ShopperState = &schemas.Topic[string, Shopper]{
 		Contract:      "urn:meshwork:contract:prodrec.shopper.state",
 		Product:       "urn:meshwork:product:prodrec.recommendation",
 		Owner:         "recommendation",
-		Doc:           "The history each list is made from.",
+		Doc:           "The looks and the cart that lists are made from.",
 		PII:           true,
 	},
 	Keys: schemas.StringKey(),
@@ -249,7 +339,7 @@ var ShopperState = &schemas.Topic[string, Shopper]{
 	},
 }
 
-const shopperStateSchema = `{"type":"record","name":"Shopper","namespace":"dev.meshwork.prodrec","doc":"What is remembered of a customer or visitor to recommend by; all of it bounded.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"customerId","type":["null","string"],"default":null,"doc":"The customer; absent for visitors."},{"name":"visitorId","type":["null","string"],"default":null,"doc":"The visitor; absent for customers."},{"name":"orders","type":"int","doc":"Completed orders so far."},{"name":"purchases","type":{"type":"array","items":{"type":"record","name":"ShopperPurchase","doc":"What a customer bought of one product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"orders","type":"int","doc":"Orders it was in."},{"name":"days","type":{"type":"array","items":"int"},"doc":"Days of the latest of these orders, newest first, in days since 1970-01-01 (UTC); at most 8."}]}},"doc":"Products bought, by id; at most 1,024, those bought longest ago are forgotten first."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"The latest looks at products, oldest first; at most 16."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"What is in the cart, in the order it was last put in; at most 64, the oldest are forgotten first."},{"name":"purchasedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which purchases last changed (UTC, milliseconds)."},{"name":"cartAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which the cart last changed (UTC, milliseconds)."},{"name":"viewedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which looks last changed (UTC, milliseconds)."},{"name":"lastSeen","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what happened last (UTC, milliseconds)."}]}`
+const shopperStateSchema = `{"type":"record","name":"Shopper","namespace":"dev.meshwork.prodrec","doc":"What a customer or visitor did in the shop of late; all of it bounded.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"customerId","type":["null","string"],"default":null,"doc":"The customer; absent for visitors."},{"name":"visitorId","type":["null","string"],"default":null,"doc":"The visitor; absent for customers."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"The latest looks at products, oldest first; at most 16."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"What is in the cart, in the order it was last put in; at most 64, the oldest are forgotten first."},{"name":"cartAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which the cart last changed (UTC, milliseconds)."},{"name":"viewedAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"Event time at which looks last changed (UTC, milliseconds)."},{"name":"lastSeen","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of what happened last (UTC, milliseconds). What says nothing about products moves it once an hour only."}]}`
 
 // ViewSignalEvent: Steps from product to product within a visit.
 var ViewSignalEvent = &schemas.Topic[string, ViewSignal]{
@@ -281,7 +371,7 @@ var ViewSignalEvent = &schemas.Topic[string, ViewSignal]{
 
 const viewSignalEventSchema = `{"type":"record","name":"ViewSignal","namespace":"dev.meshwork.prodrec","doc":"After one product a visitor looked at another one.","fields":[{"name":"productId","type":"string","doc":"The product looked at first; record key."},{"name":"nextProductId","type":"string","doc":"The product looked at next; another one."}]}`
 
-// ItemNeighbours: What goes with a product: bought together, entered after it, looked at after it.
+// ItemNeighbours: What is bought with a product, and how closely it comes before or after it in orders.
 type ItemNeighbours struct {
 	// The product; record key.
 	ProductID string `json:"productId"`
@@ -289,10 +379,6 @@ type ItemNeighbours struct {
 	Baskets int32 `json:"baskets"`
 	// Products bought with it, by id; at most 320, those least often together are forgotten first.
 	Neighbours []ItemNeighbour `json:"neighbours"`
-	// Steps to another product after looking at it; halved with all counts at 16,384.
-	Views int32 `json:"views"`
-	// Products looked at after it, by id; at most 128, the rarest are forgotten first.
-	NextViews []NextView `json:"nextViews"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -303,14 +389,6 @@ func (v *ItemNeighbours) AppendAvro(dst []byte) []byte {
 		dst = wire.AppendLong(dst, int64(len(v.Neighbours)))
 		for i0 := range v.Neighbours {
 			dst = v.Neighbours[i0].AppendAvro(dst)
-		}
-	}
-	dst = append(dst, 0)
-	dst = wire.AppendLong(dst, int64(v.Views))
-	if len(v.NextViews) > 0 {
-		dst = wire.AppendLong(dst, int64(len(v.NextViews)))
-		for i0 := range v.NextViews {
-			dst = v.NextViews[i0].AppendAvro(dst)
 		}
 	}
 	dst = append(dst, 0)
@@ -333,15 +411,6 @@ func (v *ItemNeighbours) readAvro(r *wire.Reader) {
 		v.Neighbours = wire.Grow(v.Neighbours, n0)
 		for ; i0 < len(v.Neighbours); i0++ {
 			v.Neighbours[i0].readAvro(r)
-		}
-	}
-	v.Views = r.Int()
-	v.NextViews = nil
-	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
-		i0 := len(v.NextViews)
-		v.NextViews = wire.Grow(v.NextViews, n0)
-		for ; i0 < len(v.NextViews); i0++ {
-			v.NextViews[i0].readAvro(r)
 		}
 	}
 }
@@ -379,6 +448,50 @@ func (v *ItemNeighbour) readAvro(r *wire.Reader) {
 	v.Together = r.Int()
 	v.Follows = r.Int()
 	v.Precedes = r.Int()
+}
+
+// ItemNextViews: What is looked at after a product.
+type ItemNextViews struct {
+	// The product; record key.
+	ProductID string `json:"productId"`
+	// Steps to another product after looking at it; halved with all counts at 16,384.
+	Views int32 `json:"views"`
+	// Products looked at after it, by id; at most 128, the rarest are forgotten first.
+	NextViews []NextView `json:"nextViews"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *ItemNextViews) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.ProductID)
+	dst = wire.AppendLong(dst, int64(v.Views))
+	if len(v.NextViews) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.NextViews)))
+		for i0 := range v.NextViews {
+			dst = v.NextViews[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *ItemNextViews) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("ItemNextViews")
+}
+
+func (v *ItemNextViews) readAvro(r *wire.Reader) {
+	v.ProductID = r.String()
+	v.Views = r.Int()
+	v.NextViews = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.NextViews)
+		v.NextViews = wire.Grow(v.NextViews, n0)
+		for ; i0 < len(v.NextViews); i0++ {
+			v.NextViews[i0].readAvro(r)
+		}
+	}
 }
 
 // NextView: A product looked at next.
@@ -642,6 +755,146 @@ func (v *PopularItem) readAvro(r *wire.Reader) {
 	v.Baskets = r.Int()
 }
 
+// PurchaseHistory: What a customer bought, as far as it is remembered.
+type PurchaseHistory struct {
+	// c:<customerId>; record key.
+	Key string `json:"key"`
+	// The customer.
+	CustomerID string `json:"customerId"`
+	// Completed orders so far.
+	Orders int32 `json:"orders"`
+	// Products bought, by id; at most 1,024, those bought longest ago are forgotten first.
+	Purchases []ShopperPurchase `json:"purchases"`
+	// When the latest of the orders was placed (UTC, milliseconds).
+	PurchasedAt time.Time `json:"purchasedAt"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *PurchaseHistory) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.Key)
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendLong(dst, int64(v.Orders))
+	if len(v.Purchases) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Purchases)))
+		for i0 := range v.Purchases {
+			dst = v.Purchases[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = wire.AppendLong(dst, v.PurchasedAt.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *PurchaseHistory) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("PurchaseHistory")
+}
+
+func (v *PurchaseHistory) readAvro(r *wire.Reader) {
+	v.Key = r.String()
+	v.CustomerID = r.String()
+	v.Orders = r.Int()
+	v.Purchases = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Purchases)
+		v.Purchases = wire.Grow(v.Purchases, n0)
+		for ; i0 < len(v.Purchases); i0++ {
+			v.Purchases[i0].readAvro(r)
+		}
+	}
+	v.PurchasedAt = time.UnixMilli(r.Long()).UTC()
+}
+
+// ShopperPurchase: What a customer bought of one product.
+type ShopperPurchase struct {
+	// Product, upper case.
+	ProductID string `json:"productId"`
+	// Orders it was in.
+	Orders int32 `json:"orders"`
+	// Days of the latest of these orders, newest first, in days since 1970-01-01 (UTC); at most 8.
+	Days []int32 `json:"days"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *ShopperPurchase) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.ProductID)
+	dst = wire.AppendLong(dst, int64(v.Orders))
+	if len(v.Days) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Days)))
+		for i0 := range v.Days {
+			dst = wire.AppendLong(dst, int64(v.Days[i0]))
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *ShopperPurchase) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("ShopperPurchase")
+}
+
+func (v *ShopperPurchase) readAvro(r *wire.Reader) {
+	v.ProductID = r.String()
+	v.Orders = r.Int()
+	v.Days = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Days)
+		v.Days = wire.Grow(v.Days, n0)
+		for ; i0 < len(v.Days); i0++ {
+			v.Days[i0] = r.Int()
+		}
+	}
+}
+
+// PurchaseSignal: A customer's order was completed.
+type PurchaseSignal struct {
+	// c:<customerId>; record key.
+	Key string `json:"key"`
+	// When it was placed (UTC, milliseconds).
+	At time.Time `json:"at"`
+	// Its products, each once, in the order of the lines.
+	Products []string `json:"products"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *PurchaseSignal) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.Key)
+	dst = wire.AppendLong(dst, v.At.UnixMilli())
+	if len(v.Products) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Products)))
+		for i0 := range v.Products {
+			dst = wire.AppendString(dst, v.Products[i0])
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *PurchaseSignal) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("PurchaseSignal")
+}
+
+func (v *PurchaseSignal) readAvro(r *wire.Reader) {
+	v.Key = r.String()
+	v.At = time.UnixMilli(r.Long()).UTC()
+	v.Products = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.Products)
+		v.Products = wire.Grow(v.Products, n0)
+		for ; i0 < len(v.Products); i0++ {
+			v.Products[i0] = r.String()
+		}
+	}
+}
+
 // Recommendation: What a customer or an anonymous visitor is likely to want next.
 type Recommendation struct {
 	// c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key.
@@ -656,7 +909,8 @@ type Recommendation struct {
 	Lists []RecommendationList `json:"lists"`
 	// Model and version that made all of it.
 	ModelID string `json:"modelId"`
-	// Event time of what the shopper did last (UTC, milliseconds).
+	// Event time of what the shopper did last (UTC, milliseconds); what says nothing about products moves it once an
+	// hour only.
 	AsOf time.Time `json:"asOf"`
 }
 
@@ -881,8 +1135,6 @@ type ShopperSignal struct {
 	Quantity int32 `json:"quantity"`
 	// Who the visitor is, for JOIN.
 	CustomerID schemas.Opt[string] `json:"customerId,omitzero"`
-	// Products of PURCHASE and CHECKOUT, each once, in the order of the lines.
-	Products []string `json:"products"`
 	// Looks handed over by MERGE, oldest first.
 	Views []ShopperView `json:"views"`
 	// Cart handed over by MERGE.
@@ -907,13 +1159,6 @@ func (v *ShopperSignal) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
-	if len(v.Products) > 0 {
-		dst = wire.AppendLong(dst, int64(len(v.Products)))
-		for i0 := range v.Products {
-			dst = wire.AppendString(dst, v.Products[i0])
-		}
-	}
-	dst = append(dst, 0)
 	if len(v.Views) > 0 {
 		dst = wire.AppendLong(dst, int64(len(v.Views)))
 		for i0 := range v.Views {
@@ -940,7 +1185,7 @@ func (v *ShopperSignal) DecodeAvro(src []byte) error {
 
 func (v *ShopperSignal) readAvro(r *wire.Reader) {
 	v.Key = r.String()
-	v.Kind = SignalKind(r.Index(9))
+	v.Kind = SignalKind(r.Index(8))
 	v.At = time.UnixMilli(r.Long()).UTC()
 	v.ProductID = schemas.Opt[string]{}
 	if r.Present() {
@@ -952,14 +1197,6 @@ func (v *ShopperSignal) readAvro(r *wire.Reader) {
 	if r.Present() {
 		v.CustomerID.Valid = true
 		v.CustomerID.Value = r.String()
-	}
-	v.Products = nil
-	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
-		i0 := len(v.Products)
-		v.Products = wire.Grow(v.Products, n0)
-		for ; i0 < len(v.Products); i0++ {
-			v.Products[i0] = r.String()
-		}
 	}
 	v.Views = nil
 	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
@@ -980,8 +1217,8 @@ func (v *ShopperSignal) readAvro(r *wire.Reader) {
 }
 
 // SignalKind: VIEW: looked at a product or page. SEARCH: searched. ADD, REMOVE: put into or took out of the cart.
-// CHECKOUT: ordered the cart. PURCHASE: an order was completed. JOIN: the visitor turned out to be a customer. MERGE:
-// what a visitor did, handed over to the customer. UNKNOWN: a kind this reader does not know yet.
+// CHECKOUT: ordered the cart. JOIN: the visitor turned out to be a customer. MERGE: what a visitor did, handed over
+// to the customer. UNKNOWN: a kind this reader does not know yet.
 type SignalKind uint8
 
 // The symbols of SignalKind.
@@ -992,12 +1229,11 @@ const (
 	SignalKindAdd                        // ADD
 	SignalKindRemove                     // REMOVE
 	SignalKindCheckout                   // CHECKOUT
-	SignalKindPurchase                   // PURCHASE
 	SignalKindJoin                       // JOIN
 	SignalKindMerge                      // MERGE
 )
 
-var signalKindSymbols = [...]string{"UNKNOWN", "VIEW", "SEARCH", "ADD", "REMOVE", "CHECKOUT", "PURCHASE", "JOIN", "MERGE"}
+var signalKindSymbols = [...]string{"UNKNOWN", "VIEW", "SEARCH", "ADD", "REMOVE", "CHECKOUT", "JOIN", "MERGE"}
 
 // String is the symbol; a number where v names none.
 func (v SignalKind) String() string {
@@ -1100,7 +1336,7 @@ func (v *ShopperCartItem) readAvro(r *wire.Reader) {
 	v.At = time.UnixMilli(r.Long()).UTC()
 }
 
-// Shopper: What is remembered of a customer or visitor to recommend by; all of it bounded.
+// Shopper: What a customer or visitor did in the shop of late; all of it bounded.
 type Shopper struct {
 	// c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key.
 	Key string `json:"key"`
@@ -1108,21 +1344,16 @@ type Shopper struct {
 	CustomerID schemas.Opt[string] `json:"customerId,omitzero"`
 	// The visitor; absent for customers.
 	VisitorID schemas.Opt[string] `json:"visitorId,omitzero"`
-	// Completed orders so far.
-	Orders int32 `json:"orders"`
-	// Products bought, by id; at most 1,024, those bought longest ago are forgotten first.
-	Purchases []ShopperPurchase `json:"purchases"`
 	// The latest looks at products, oldest first; at most 16.
 	Views []ShopperView `json:"views"`
 	// What is in the cart, in the order it was last put in; at most 64, the oldest are forgotten first.
 	Cart []ShopperCartItem `json:"cart"`
-	// Event time at which purchases last changed (UTC, milliseconds).
-	PurchasedAt schemas.Opt[time.Time] `json:"purchasedAt,omitzero"`
 	// Event time at which the cart last changed (UTC, milliseconds).
 	CartAt schemas.Opt[time.Time] `json:"cartAt,omitzero"`
 	// Event time at which looks last changed (UTC, milliseconds).
 	ViewedAt schemas.Opt[time.Time] `json:"viewedAt,omitzero"`
-	// Event time of what happened last (UTC, milliseconds).
+	// Event time of what happened last (UTC, milliseconds). What says nothing about products moves it once an hour
+	// only.
 	LastSeen time.Time `json:"lastSeen"`
 }
 
@@ -1141,14 +1372,6 @@ func (v *Shopper) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
-	dst = wire.AppendLong(dst, int64(v.Orders))
-	if len(v.Purchases) > 0 {
-		dst = wire.AppendLong(dst, int64(len(v.Purchases)))
-		for i0 := range v.Purchases {
-			dst = v.Purchases[i0].AppendAvro(dst)
-		}
-	}
-	dst = append(dst, 0)
 	if len(v.Views) > 0 {
 		dst = wire.AppendLong(dst, int64(len(v.Views)))
 		for i0 := range v.Views {
@@ -1163,12 +1386,6 @@ func (v *Shopper) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	if v.PurchasedAt.Valid {
-		dst = append(dst, 2)
-		dst = wire.AppendLong(dst, v.PurchasedAt.Value.UnixMilli())
-	} else {
-		dst = append(dst, 0)
-	}
 	if v.CartAt.Valid {
 		dst = append(dst, 2)
 		dst = wire.AppendLong(dst, v.CartAt.Value.UnixMilli())
@@ -1204,15 +1421,6 @@ func (v *Shopper) readAvro(r *wire.Reader) {
 		v.VisitorID.Valid = true
 		v.VisitorID.Value = r.String()
 	}
-	v.Orders = r.Int()
-	v.Purchases = nil
-	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
-		i0 := len(v.Purchases)
-		v.Purchases = wire.Grow(v.Purchases, n0)
-		for ; i0 < len(v.Purchases); i0++ {
-			v.Purchases[i0].readAvro(r)
-		}
-	}
 	v.Views = nil
 	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
 		i0 := len(v.Views)
@@ -1229,11 +1437,6 @@ func (v *Shopper) readAvro(r *wire.Reader) {
 			v.Cart[i0].readAvro(r)
 		}
 	}
-	v.PurchasedAt = schemas.Opt[time.Time]{}
-	if r.Present() {
-		v.PurchasedAt.Valid = true
-		v.PurchasedAt.Value = time.UnixMilli(r.Long()).UTC()
-	}
 	v.CartAt = schemas.Opt[time.Time]{}
 	if r.Present() {
 		v.CartAt.Valid = true
@@ -1245,50 +1448,6 @@ func (v *Shopper) readAvro(r *wire.Reader) {
 		v.ViewedAt.Value = time.UnixMilli(r.Long()).UTC()
 	}
 	v.LastSeen = time.UnixMilli(r.Long()).UTC()
-}
-
-// ShopperPurchase: What a customer bought of one product.
-type ShopperPurchase struct {
-	// Product, upper case.
-	ProductID string `json:"productId"`
-	// Orders it was in.
-	Orders int32 `json:"orders"`
-	// Days of the latest of these orders, newest first, in days since 1970-01-01 (UTC); at most 8.
-	Days []int32 `json:"days"`
-}
-
-// AppendAvro appends the Avro encoding of v.
-func (v *ShopperPurchase) AppendAvro(dst []byte) []byte {
-	dst = wire.AppendString(dst, v.ProductID)
-	dst = wire.AppendLong(dst, int64(v.Orders))
-	if len(v.Days) > 0 {
-		dst = wire.AppendLong(dst, int64(len(v.Days)))
-		for i0 := range v.Days {
-			dst = wire.AppendLong(dst, int64(v.Days[i0]))
-		}
-	}
-	dst = append(dst, 0)
-	return dst
-}
-
-// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
-func (v *ShopperPurchase) DecodeAvro(src []byte) error {
-	r := wire.NewReader(src)
-	v.readAvro(&r)
-	return r.Finish("ShopperPurchase")
-}
-
-func (v *ShopperPurchase) readAvro(r *wire.Reader) {
-	v.ProductID = r.String()
-	v.Orders = r.Int()
-	v.Days = nil
-	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
-		i0 := len(v.Days)
-		v.Days = wire.Grow(v.Days, n0)
-		for ; i0 < len(v.Days); i0++ {
-			v.Days[i0] = r.Int()
-		}
-	}
 }
 
 // ViewSignal: After one product a visitor looked at another one.

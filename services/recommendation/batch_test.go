@@ -21,7 +21,7 @@ import (
 
 // batch is the model over a whole history at once.
 type batch struct {
-	shoppers   map[string]*prodrec.Shopper
+	histories  map[string]*prodrec.PurchaseHistory
 	neighbours map[string]*prodrec.ItemNeighbours
 	sales      map[string]*prodrec.ItemPopularity
 	popular    []prodrec.PopularItem
@@ -33,6 +33,8 @@ func (b *batch) Neighbours(id string) (*prodrec.ItemNeighbours, bool) {
 	return r, ok
 }
 
+func (b *batch) NextViews(string) (*prodrec.ItemNextViews, bool) { return nil, false }
+
 func (b *batch) Popularity(id string) (*prodrec.ItemPopularity, bool) {
 	r, ok := b.sales[id]
 	return r, ok
@@ -42,7 +44,7 @@ func (b *batch) Popular() []prodrec.PopularItem { return b.popular }
 func (b *batch) Available(id string) bool       { return !b.absent[id] }
 
 func computeBatch(orders []orderproc.OrderCompleted, absent map[string]bool) *batch {
-	b := &batch{map[string]*prodrec.Shopper{}, map[string]*prodrec.ItemNeighbours{}, map[string]*prodrec.ItemPopularity{}, nil, absent}
+	b := &batch{map[string]*prodrec.PurchaseHistory{}, map[string]*prodrec.ItemNeighbours{}, map[string]*prodrec.ItemPopularity{}, nil, absent}
 	var last time.Time
 	for _, o := range orders {
 		var ids []string
@@ -50,10 +52,10 @@ func computeBatch(orders []orderproc.OrderCompleted, absent map[string]bool) *ba
 			ids = append(ids, l.ProductID)
 		}
 		who := "c:" + o.CustomerID.Value
-		if b.shoppers[who] == nil {
-			b.shoppers[who] = &prodrec.Shopper{}
+		if b.histories[who] == nil {
+			b.histories[who] = &prodrec.PurchaseHistory{}
 		}
-		model.Remember(b.shoppers[who], &prodrec.ShopperSignal{Kind: prodrec.SignalKindPurchase, At: o.OrderDate, Products: ids})
+		model.Bought(b.histories[who], o.OrderDate, ids)
 		model.Baskets(ids, func(g prodrec.ItemSignal) {
 			if b.neighbours[g.ProductID] == nil {
 				b.neighbours[g.ProductID] = &prodrec.ItemNeighbours{}
@@ -142,9 +144,9 @@ func TestOrdersEqualBatch(t *testing.T) {
 		}, back)
 	}
 	got := streamtest.Table(d, prodrec.RecommendationState)
-	require.Len(t, want.shoppers, customers)
+	require.Len(t, want.histories, customers)
 	scorer := model.NewScorer(model.Defaults())
-	for who, s := range want.shoppers {
+	for who, s := range want.histories {
 		items, repeat, fresh := scorer.Purchases(s, want, model.DayOf(back))
 		row := got[who]
 		require.Equal(t, items, row.Items, who)

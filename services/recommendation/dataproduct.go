@@ -11,6 +11,10 @@ import (
 	"meshwork.dev/services/recommendation/model"
 )
 
+// believed is how long rows of products that were read to make lists are believed before they are read anew, by the
+// time of day. A shop that is visited a hundred times a second would read the same rows for every look.
+const believed = 500 * time.Millisecond
+
 // repeatedWithin is how long a repeated order is recognised as such, in event time.
 const repeatedWithin = 7 * 24 * time.Hour
 
@@ -18,13 +22,15 @@ const repeatedWithin = 7 * 24 * time.Hour
 //
 // Every step but the last is private. Orders are taken in once by each step that counts them, and told from repetitions
 // there; the shop's events have no repetitions.
-func Products() ([]stream.Definition, error) {
+func Products() ([]stream.Definition, error) { return products(believed) }
+
+func products(believed time.Duration) ([]stream.Definition, error) {
 	params := model.Defaults()
 	shoppers := stream.Define(prodrec.ShopperState, stream.Spec{
 		Name:    "shoppers",
 		OnError: onError(),
 		Emit:    stream.OnCommit,
-		Store:   stream.Disk, // every customer ever
+		Store:   stream.Disk, // every visitor of a month, every customer ever
 		Emits:   []stream.TopicRef{prodrec.ViewSignalEvent, prodrec.ShopperSignalEvent},
 	},
 		stream.On(stream.KeyBy(prodrec.ShopperSignalEvent,
@@ -34,9 +40,17 @@ func Products() ([]stream.Definition, error) {
 			stream.From(shop.ProductRemovedEvent, removed),
 			stream.From(shop.CartCheckedOutEvent, checkedOut),
 			stream.From(shop.UserLoggedInEvent, loggedIn),
-			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), purchased),
 		), remember),
 		stream.OnTimer(timerForget, forget),
+	)
+	// Apart from what shoppers look at, because that changes all the time and this is large.
+	histories := stream.Define(prodrec.PurchaseHistoryState, stream.Spec{
+		OnError: onError(),
+		Emit:    stream.OnCommit,
+		Store:   stream.Disk,
+	},
+		stream.On(stream.KeyBy(prodrec.PurchaseSignalEvent,
+			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), purchased)), bought),
 	)
 	neighbours := stream.Define(prodrec.ItemNeighboursState, stream.Spec{
 		OnError: onError(),
@@ -44,6 +58,11 @@ func Products() ([]stream.Definition, error) {
 	},
 		stream.On(stream.KeyBy(prodrec.ItemSignalEvent,
 			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), neighbouring)), inBasket),
+	)
+	nextViews := stream.Define(prodrec.ItemNextViewsState, stream.Spec{
+		OnError: onError(),
+		Emit:    stream.OnCommit,
+	},
 		stream.On(prodrec.ViewSignalEvent, stepped),
 	)
 	p := &popularity{params: params}
@@ -56,22 +75,25 @@ func Products() ([]stream.Definition, error) {
 			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), sold)), p.count),
 		stream.OnTimer(timerRank, p.rank),
 	)
-	r := newRecommender(params)
+	r := newRecommender(params, believed)
 	recommendations := stream.Define(prodrec.RecommendationState, stream.Spec{
 		OnError: onError(),
 		Emit:    stream.OnCommit, // readers want the latest lists, not every step to them
 		Store:   stream.Disk,
-		Uses:    []stream.Dep{r.neighbours, r.popularity, r.popular, r.products},
+		Uses:    []stream.Dep{r.histories, r.neighbours, r.nextViews, r.popularity, r.popular, r.products},
 	},
+		stream.On(prodrec.PurchaseHistoryState, r.purchased),
 		stream.On(prodrec.ShopperState, r.recommend),
 		stream.OnTombstone(prodrec.ShopperState, r.gone),
 	)
-	return []stream.Definition{shoppers, neighbours, popular, recommendations}, nil
+	return []stream.Definition{shoppers, histories, neighbours, nextViews, popular, recommendations}, nil
 }
 
 // tables are what lists are made from, besides the shopper.
 type tables struct {
+	histories  *stream.JoinTable[string, prodrec.PurchaseHistory]
 	neighbours *stream.LookupTable[string, prodrec.ItemNeighbours]
+	nextViews  *stream.LookupTable[string, prodrec.ItemNextViews]
 	popularity *stream.LookupTable[string, prodrec.ItemPopularity]
 	popular    *stream.LookupTable[string, prodrec.PopularItems]
 	products   *stream.LookupTable[string, product.Product]
@@ -79,8 +101,10 @@ type tables struct {
 
 func newTables() tables {
 	return tables{
-		neighbours: stream.Lookup(prodrec.ItemNeighboursState), popularity: stream.Lookup(prodrec.ItemPopularityState),
-		popular: stream.Lookup(prodrec.PopularItemsState), products: stream.Lookup(product.ProductState),
+		histories:  stream.Join(prodrec.PurchaseHistoryState),
+		neighbours: stream.Lookup(prodrec.ItemNeighboursState), nextViews: stream.Lookup(prodrec.ItemNextViewsState),
+		popularity: stream.Lookup(prodrec.ItemPopularityState), popular: stream.Lookup(prodrec.PopularItemsState),
+		products: stream.Lookup(product.ProductState),
 	}
 }
 

@@ -1,16 +1,18 @@
 // Package recommendation is the recommendation domain: it materialises Recommendation
 // (pub.ecomm.prodrec.recommendation.state.v1), what each customer and visitor is likely to want next.
 //
-// Four products do it. Shoppers remember what a customer or visitor did; neighbours and popularity count what goes with
-// each product and what sells; recommendations make lists of all that whenever a shopper did something. How, is package
-// model. All rows are bounded.
+// Six products do it. Shoppers remember what a customer or visitor looks at and has in the cart; histories, what a
+// customer bought; neighbours, next views and popularity count what is bought with each product, looked at after it and
+// what sells; recommendations make lists of all that whenever a shopper did something. How, is package model. All rows
+// are bounded, and apart from each other where one changes more often than the other: a look at a product writes neither
+// what the customer bought nor what is bought with the product.
 //
 // Ordering. What one shopper does reaches the lists in the order of its partition; orders, which come on another way, a
 // commit later. Counts are sums, so their order does not matter. Lists read the counts as they are at that moment,
 // not as of the event: a repetition from scratch may make different lists on the way, and the same once a shopper comes
 // again after all orders have been counted. A list that is a day old is made anew when its shopper does anything.
 //
-// An anonymous visitor is forgotten 30 days after the last action. At login what the visitor did goes over to the
+// An anonymous visitor is forgotten at the end of the day (UTC) 30 days after the last action. At login what the visitor did goes over to the
 // customer, and the visitor's row is removed.
 //
 // Nothing here starts goroutines; the query API's table does, and is closed with the service. A crash loses nothing that

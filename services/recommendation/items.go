@@ -21,7 +21,7 @@ func inBasket(c *stream.Ctx[string, prodrec.ItemNeighbours], g prodrec.ItemSigna
 	return nil
 }
 
-func stepped(c *stream.Ctx[string, prodrec.ItemNeighbours], g prodrec.ViewSignal) error {
+func stepped(c *stream.Ctx[string, prodrec.ItemNextViews], g prodrec.ViewSignal) error {
 	c.State.ProductID = c.Key
 	model.Viewed(&c.State, &g)
 	return nil

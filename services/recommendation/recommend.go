@@ -17,36 +17,57 @@ const (
 	viewsCount = 24 * time.Hour
 )
 
-// recommender makes the lists. It belongs to the goroutine of the product.
+// recommender makes the lists. It belongs to the goroutine of the product, and is the same for all its tasks.
 type recommender struct {
 	tables
-	params model.Params
-	scorer *model.Scorer
+	params   model.Params
+	scorer   *model.Scorer
+	believed time.Duration // how long rows are believed that were read before
+	since    time.Time     // when the first of them was read
 }
 
-func newRecommender(p model.Params) *recommender {
-	return &recommender{tables: newTables(), params: p, scorer: model.NewScorer(p)}
+func newRecommender(p model.Params, believed time.Duration) *recommender {
+	return &recommender{tables: newTables(), params: p, scorer: model.NewScorer(p), believed: believed}
+}
+
+// begin starts the row anew, from what was in it.
+func (r *recommender) begin(c *stream.Ctx[string, prodrec.Recommendation], at time.Time) build {
+	if now := c.Now(); now.Sub(r.since) >= r.believed {
+		r.scorer.Forget()
+		r.since = now
+	}
+	if at.Before(c.State.AsOf) {
+		at = c.State.AsOf
+	}
+	b := build{r: r, old: c.State.Lists, all: c.State.Items, at: at, items: &reader{r: r, c: c}}
+	if c.State.ModelID != model.ModelID {
+		b.old, b.all = nil, nil // another model's lists
+	}
+	return b
+}
+
+// purchased makes the lists by purchases, and leaves the others.
+func (r *recommender) purchased(c *stream.Ctx[string, prodrec.Recommendation], h prodrec.PurchaseHistory) error {
+	b := r.begin(c, h.PurchasedAt)
+	b.purchases(&h)
+	b.keep(prodrec.ListKindCartCompletion)
+	b.keep(prodrec.ListKindNextView)
+	c.State.Key, c.State.CustomerID = c.Key, schemas.Some(h.CustomerID)
+	b.end(&c.State)
+	return nil
 }
 
 // recommend makes the lists that what a shopper did has changed, and those that are old.
 func (r *recommender) recommend(c *stream.Ctx[string, prodrec.Recommendation], s prodrec.Shopper) error {
-	old := c.State
-	out := prodrec.Recommendation{
-		Key: s.Key, CustomerID: s.CustomerID, VisitorID: s.VisitorID, ModelID: model.ModelID, AsOf: s.LastSeen, Items: old.Items,
-	}
-	if out.ModelID != old.ModelID {
-		old.Lists = nil // another model's lists
-	}
-	b := build{old: old.Lists, at: s.LastSeen, items: &reader{r: r, c: c}}
+	b := r.begin(c, s.LastSeen)
 	// NEW_ITEMS tells how old the lists by purchases are: it is always there once anything is sold.
-	if !b.fresh(prodrec.ListKindNewItems, s.PurchasedAt) {
-		all, repeat, news := r.scorer.Purchases(&s, b.items, model.DayOf(s.LastSeen))
-		out.Items = all
-		b.set(prodrec.ListKindRepeatPurchase, repeat)
-		b.set(prodrec.ListKindNewItems, news)
+	if !b.fresh(prodrec.ListKindNewItems, schemas.Opt[time.Time]{}) {
+		h, _ := r.histories.Get(c, c.Key)
+		b.purchases(&h)
 	} else {
 		b.keep(prodrec.ListKindRepeatPurchase)
 		b.keep(prodrec.ListKindNewItems)
+		b.all = b.available(b.all)
 	}
 	switch {
 	case len(s.Cart) == 0:
@@ -57,7 +78,7 @@ func (r *recommender) recommend(c *stream.Ctx[string, prodrec.Recommendation], s
 		for i := range s.Cart {
 			cart[i] = s.Cart[i].ProductID
 		}
-		b.set(prodrec.ListKindCartCompletion, r.scorer.Cart(cart, b.items))
+		b.set(prodrec.ListKindCartCompletion, r.scorer.Cart(cart, b.items, model.DayOf(b.at)))
 	}
 	switch views := latest(&s); {
 	case len(views) == 0:
@@ -66,11 +87,8 @@ func (r *recommender) recommend(c *stream.Ctx[string, prodrec.Recommendation], s
 	default:
 		b.set(prodrec.ListKindNextView, r.scorer.Next(views, b.items))
 	}
-	out.Lists = b.lists
-	if len(s.Purchases) == 0 {
-		out.Items = mixed(b.lists, r.params.Size)
-	}
-	c.State = out
+	c.State.Key, c.State.CustomerID, c.State.VisitorID = s.Key, s.CustomerID, s.VisitorID
+	b.end(&c.State)
 	return nil
 }
 
@@ -115,9 +133,31 @@ func mixed(lists []prodrec.RecommendationList, size int) []prodrec.RecommendedIt
 
 // build puts the lists of a row together.
 type build struct {
+	r          *recommender
 	old, lists []prodrec.RecommendationList
+	all        []prodrec.RecommendedItem // the list over all by purchases; of who never bought, what it was
 	at         time.Time
 	items      *reader
+}
+
+// purchases makes the lists that follow from purchases.
+func (b *build) purchases(h *prodrec.PurchaseHistory) {
+	all, repeat, fresh := b.r.scorer.Purchases(h, b.items, model.DayOf(b.at))
+	b.all = all
+	b.set(prodrec.ListKindRepeatPurchase, repeat)
+	b.set(prodrec.ListKindNewItems, fresh)
+}
+
+// end fills the row.
+func (b *build) end(out *prodrec.Recommendation) {
+	out.Lists, out.ModelID, out.AsOf = b.lists, model.ModelID, b.at
+	if out.Items = b.all; !b.has(prodrec.ListKindRepeatPurchase) {
+		out.Items = mixed(b.lists, b.r.params.Size)
+	}
+}
+
+func (b *build) has(kind prodrec.ListKind) bool {
+	return slices.ContainsFunc(b.lists, func(l prodrec.RecommendationList) bool { return l.Kind == kind })
 }
 
 // fresh says whether the list there is needs not be made anew: not after what it is made from has changed, and not when
@@ -131,19 +171,21 @@ func (b *build) fresh(kind prodrec.ListKind, changed schemas.Opt[time.Time]) boo
 	return false
 }
 
+// keep takes a list over as it is. It is filled up when it is made anew.
 func (b *build) keep(kind prodrec.ListKind) {
 	for _, l := range b.old {
 		if l.Kind != kind {
 			continue
 		}
-		// Whatever has become unavailable since is left out; the list is filled when it is made anew.
-		l.Items = slices.DeleteFunc(slices.Clone(l.Items), func(x prodrec.RecommendedItem) bool {
-			return !b.items.Available(x.ProductID)
-		})
-		if len(l.Items) > 0 {
+		if l.Items = b.available(l.Items); len(l.Items) > 0 {
 			b.lists = append(b.lists, l)
 		}
 	}
+}
+
+// available leaves out what has become unavailable since.
+func (b *build) available(items []prodrec.RecommendedItem) []prodrec.RecommendedItem {
+	return slices.DeleteFunc(items, func(x prodrec.RecommendedItem) bool { return !b.r.scorer.Available(x.ProductID, b.items) })
 }
 
 func (b *build) set(kind prodrec.ListKind, items []prodrec.RecommendedItem) {
@@ -157,6 +199,7 @@ type reader struct {
 	r          *recommender
 	c          stream.Scope
 	neighbours prodrec.ItemNeighbours
+	nextViews  prodrec.ItemNextViews
 	popularity prodrec.ItemPopularity
 }
 
@@ -165,6 +208,13 @@ func (t *reader) Neighbours(id string) (*prodrec.ItemNeighbours, bool) {
 	var ok bool
 	t.neighbours, ok = t.r.neighbours.Get(t.c, id)
 	return &t.neighbours, ok
+}
+
+// NextViews is the row of a product.
+func (t *reader) NextViews(id string) (*prodrec.ItemNextViews, bool) {
+	var ok bool
+	t.nextViews, ok = t.r.nextViews.Get(t.c, id)
+	return &t.nextViews, ok
 }
 
 // Popularity is the row of a product.

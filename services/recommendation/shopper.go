@@ -13,7 +13,8 @@ import (
 
 const (
 	timerForget = "forget"
-	// forgetAfter is how long an anonymous visitor is remembered after the last action.
+	// forgetAfter is how long an anonymous visitor is remembered after the last action, and till the end of that day
+	// (UTC): the timer is moved once a day, not at every action.
 	forgetAfter = 30 * 24 * time.Hour
 )
 
@@ -25,8 +26,7 @@ func remember(c *stream.Ctx[string, prodrec.Shopper], g prodrec.ShopperSignal) e
 	}
 	s := &c.State
 	s.Key = c.Key
-	// The fold changes slices, and the engine compares with what was.
-	s.Purchases, s.Views, s.Cart = slices.Clone(s.Purchases), slices.Clone(s.Views), slices.Clone(s.Cart)
+	before := s.LastSeen
 	if id, ok := strings.CutPrefix(c.Key, customerPrefix); ok {
 		s.CustomerID = schemas.Some(id)
 	} else {
@@ -35,9 +35,17 @@ func remember(c *stream.Ctx[string, prodrec.Shopper], g prodrec.ShopperSignal) e
 	if step, ok := model.Remember(s, &g); ok {
 		stream.Emit(c, prodrec.ViewSignalEvent, step.ProductID, step)
 	}
-	if s.VisitorID.Valid {
-		c.Timer(timerForget, s.LastSeen.Add(forgetAfter))
+	if s.VisitorID.Valid && model.DayOf(before) != model.DayOf(s.LastSeen) {
+		c.Timer(timerForget, s.LastSeen.Truncate(24*time.Hour).Add(24*time.Hour+forgetAfter))
 	}
+	return nil
+}
+
+// bought adds an order to what its customer bought.
+func bought(c *stream.Ctx[string, prodrec.PurchaseHistory], g prodrec.PurchaseSignal) error {
+	h := &c.State
+	h.Key, h.CustomerID = c.Key, strings.TrimPrefix(c.Key, customerPrefix)
+	model.Bought(h, g.At, g.Products)
 	return nil
 }
 

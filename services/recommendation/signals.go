@@ -74,11 +74,7 @@ func removed(_ *stream.KeyCtx, e shop.ProductRemoved, emit emitSignal) error {
 
 func checkedOut(_ *stream.KeyCtx, e shop.CartCheckedOut, emit emitSignal) error {
 	joined(emit, e.VisitorID, e.CustomerID, e.Timestamp)
-	g := prodrec.ShopperSignal{Kind: prodrec.SignalKindCheckout, At: e.Timestamp}
-	for i := range e.Items {
-		g.Products = append(g.Products, strings.ToUpper(e.Items[i].Product.ID))
-	}
-	send(emit, shopperOf(e.VisitorID, e.CustomerID), g)
+	send(emit, shopperOf(e.VisitorID, e.CustomerID), prodrec.ShopperSignal{Kind: prodrec.SignalKindCheckout, At: e.Timestamp})
 	return nil
 }
 
@@ -90,13 +86,14 @@ func loggedIn(_ *stream.KeyCtx, e shop.UserLoggedIn, emit emitSignal) error {
 	return nil
 }
 
-func purchased(_ *stream.KeyCtx, o orderproc.OrderCompleted, emit emitSignal) error {
+func purchased(_ *stream.KeyCtx, o orderproc.OrderCompleted, emit func(string, prodrec.PurchaseSignal)) error {
 	id, ok := o.CustomerID.Get()
 	items := goods(&o)
 	if !ok || len(items) == 0 {
 		return nil
 	}
-	send(emit, customerPrefix+id, prodrec.ShopperSignal{Kind: prodrec.SignalKindPurchase, At: o.OrderDate, Products: items})
+	key := customerPrefix + id
+	emit(key, prodrec.PurchaseSignal{Key: key, At: o.OrderDate, Products: items})
 	return nil
 }
 

@@ -69,7 +69,7 @@ func Clickstream(ctx context.Context, in io.Reader, p report.Progress) ([]report
 	}
 	popular := order(times, "")
 	markov := map[string][]string{}
-	for id, row := range r.neighbours {
+	for id, row := range r.next {
 		score := map[string]float64{}
 		for _, n := range row.NextViews {
 			score[n.ProductID] = float64(n.Count)
@@ -127,10 +127,10 @@ func Clickstream(ctx context.Context, in io.Reader, p report.Progress) ([]report
 
 // step folds a step between products as the service does.
 func (r *rows) step(from, to string) {
-	n := r.neighbours[from]
+	n := r.next[from]
 	if n == nil {
-		n = &prodrec.ItemNeighbours{ProductID: from}
-		r.neighbours[from] = n
+		n = &prodrec.ItemNextViews{ProductID: from}
+		r.next[from] = n
 	}
 	model.Viewed(n, &prodrec.ViewSignal{ProductID: from, NextProductID: to})
 }

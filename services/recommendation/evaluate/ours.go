@@ -9,27 +9,28 @@ import (
 
 // rows are the rows the service would have after some orders and visits.
 type rows struct {
-	shoppers   map[string]*prodrec.Shopper
+	histories  map[string]*prodrec.PurchaseHistory
 	neighbours map[string]*prodrec.ItemNeighbours
+	next       map[string]*prodrec.ItemNextViews
 	popularity map[string]*prodrec.ItemPopularity
 	popular    []prodrec.PopularItem
 }
 
 func newRows() *rows {
 	return &rows{
-		shoppers: map[string]*prodrec.Shopper{}, neighbours: map[string]*prodrec.ItemNeighbours{},
-		popularity: map[string]*prodrec.ItemPopularity{},
+		histories: map[string]*prodrec.PurchaseHistory{}, neighbours: map[string]*prodrec.ItemNeighbours{},
+		next: map[string]*prodrec.ItemNextViews{}, popularity: map[string]*prodrec.ItemPopularity{},
 	}
 }
 
 // order folds an order as the service does.
 func (r *rows) order(customer string, items []string, at time.Time) {
-	s := r.shoppers[customer]
-	if s == nil {
-		s = &prodrec.Shopper{}
-		r.shoppers[customer] = s
+	h := r.histories[customer]
+	if h == nil {
+		h = &prodrec.PurchaseHistory{}
+		r.histories[customer] = h
 	}
-	model.Remember(s, &prodrec.ShopperSignal{Kind: prodrec.SignalKindPurchase, At: at, Products: items})
+	model.Bought(h, at, items)
 	model.Baskets(items, func(g prodrec.ItemSignal) {
 		n := r.neighbours[g.ProductID]
 		if n == nil {
@@ -58,6 +59,12 @@ func (r *rows) rank(p model.Params, day int32) {
 // Neighbours is the row of a product.
 func (r *rows) Neighbours(id string) (*prodrec.ItemNeighbours, bool) {
 	n, ok := r.neighbours[id]
+	return n, ok
+}
+
+// NextViews is the row of a product.
+func (r *rows) NextViews(id string) (*prodrec.ItemNextViews, bool) {
+	n, ok := r.next[id]
 	return n, ok
 }
 
@@ -99,7 +106,7 @@ func (s *split) lists(p model.Params, r *rows) (all, fresh figures) {
 	c := model.NewScorer(p)
 	day := model.DayOf(s.cut)
 	for _, t := range s.cases {
-		a, _, n := c.Purchases(r.shoppers[t.who.id], r, day)
+		a, _, n := c.Purchases(r.histories[t.who.id], r, day)
 		all.judge(s.numbers(a), t.truth)
 		fresh.judge(s.numbers(n), t.fresh)
 	}
@@ -109,13 +116,14 @@ func (s *split) lists(p model.Params, r *rows) (all, fresh figures) {
 // carts measures our cart completion.
 func (s *split) carts(p model.Params, r *rows, cases []completion) (f figures) {
 	c := model.NewScorer(p)
+	day := model.DayOf(s.cut)
 	var cart []string
 	for _, t := range cases {
 		cart = cart[:0]
 		for _, i := range t.cart {
 			cart = append(cart, s.items[i])
 		}
-		f.judge(s.numbers(c.Cart(cart, r)), map[int]bool{t.hidden: true})
+		f.judge(s.numbers(c.Cart(cart, r, day)), map[int]bool{t.hidden: true})
 	}
 	return f
 }

@@ -3,10 +3,11 @@
 //
 // # What is remembered
 //
-// Of a shopper (Shopper rows, folded by Remember): products bought with the days of the latest orders, the latest
-// looks, the cart. Of a product (ItemNeighbours rows, folded by Basket and Viewed): what is bought with it, how closely
-// it comes after it in orders, and what is looked at after it. Of its sales (ItemPopularity rows, folded by Sold): orders
-// in all, and in periods of five days. All of it is bounded; the constants say by how much and what is forgotten first.
+// Of a shopper (Shopper rows, folded by Remember): the latest looks, the cart. Of a customer (PurchaseHistory rows,
+// folded by Bought): products bought with the days of the latest orders. Of a product: what is bought with it and how
+// closely it comes after it in orders (ItemNeighbours rows, folded by Basket), what is looked at after it
+// (ItemNextViews rows, folded by Viewed), its orders in all, and in periods of five days (ItemPopularity rows, folded by
+// Sold). All of it is bounded; the constants say by how much and what is forgotten first.
 //
 // All folds but forgetting are sums, maxima and sets, so the order of events within the bounds does not matter: a
 // stream that comes out of order ends in the same rows as a batch.
@@ -20,5 +21,6 @@
 // last three products looked at. Where nothing is known, it is what is popular. Products that are not available are in
 // no list. Equal scores are ordered by product id, so results are the same everywhere.
 //
-// A Scorer is used by one goroutine at a time. Nothing here blocks, starts goroutines or keeps files.
+// A Scorer keeps what it has read of products until it is told to forget it, so that lists which are made one after the
+// other do not decode the same rows. It is used by one goroutine at a time. Nothing here blocks, starts goroutines or keeps files.
 package model

@@ -111,7 +111,7 @@ func keep[E any](s []E, n int, less func(a, b *E) int) []E {
 }
 
 // Viewed adds a step between products to the row of the first one.
-func Viewed(r *prodrec.ItemNeighbours, g *prodrec.ViewSignal) {
+func Viewed(r *prodrec.ItemNextViews, g *prodrec.ViewSignal) {
 	r.Views++
 	at, found := slices.BinarySearchFunc(r.NextViews, g.NextProductID, func(n prodrec.NextView, id string) int {
 		return cmp.Compare(n.ProductID, id)

@@ -17,30 +17,77 @@ type best struct {
 	list []candidate
 }
 
-func (c *Scorer) top() *best { return &best{n: c.p.Size + spare} }
-
-func better(a, b *candidate) int {
-	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id))
+func (c *Scorer) top() *best {
+	n := c.p.Size + spare
+	return &best{n: n, list: make([]candidate, 0, n)}
 }
 
-func (t *best) offer(k *candidate) {
-	if k.score <= 0 || (len(t.list) == t.n && better(k, &t.list[t.n-1]) >= 0) {
+func (t *best) offer(c *Scorer, k candidate) {
+	full := len(t.list) == t.n
+	if k.score <= 0 || full && k.score < t.list[t.n-1].score {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(t.list, k, func(a candidate, b *candidate) int { return better(&a, b) })
-	if len(t.list) == t.n {
-		t.list = t.list[:t.n-1]
+	at := len(t.list)
+	for at > 0 && c.better(&k, &t.list[at-1]) {
+		at--
 	}
-	t.list = slices.Insert(t.list, at, *k)
+	if at == t.n {
+		return
+	}
+	if !full {
+		t.list = append(t.list, candidate{})
+	}
+	copy(t.list[at+1:], t.list[at:])
+	t.list[at] = k
+}
+
+// better says whether a goes before b.
+func (c *Scorer) better(a, b *candidate) bool {
+	if a.score != b.score {
+		return a.score > b.score
+	}
+	return c.shelf.items[a.item].id < c.shelf.items[b.item].id
+}
+
+// highest is the n-th highest of some numbers, which it moves about.
+func highest(in []float64, n int) float64 {
+	for lo, hi, at := 0, len(in)-1, n-1; ; {
+		if lo >= hi {
+			return in[at]
+		}
+		pivot := in[lo+(hi-lo)/2]
+		i, j := lo, hi
+		for i <= j {
+			for in[i] > pivot {
+				i++
+			}
+			for in[j] < pivot {
+				j--
+			}
+			if i <= j {
+				in[i], in[j] = in[j], in[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case at <= j:
+			hi = j
+		case at >= i:
+			lo = i
+		default:
+			return in[at]
+		}
+	}
 }
 
 // list is the available ones of the best, with reasons.
-func (c *Scorer) list(t *best, items Items, s *prodrec.Shopper, day int32) []prodrec.RecommendedItem {
+func (c *Scorer) list(t *best, items Items, h *prodrec.PurchaseHistory, day int32) []prodrec.RecommendedItem {
 	return c.finish(t, items, func(k *candidate) string {
 		if k.purchase < 0 {
-			return "often bought with " + k.because
+			return "often bought with " + c.shelf.items[k.because].id
 		}
-		p := &s.Purchases[k.purchase]
+		p := &h.Purchases[k.purchase]
 		return "bought " + times(p.Orders) + ", last " + ago(day-p.Days[0])
 	})
 }
@@ -51,9 +98,8 @@ func (c *Scorer) finish(t *best, items Items, reason func(*candidate) string) []
 		if len(out) == c.p.Size {
 			break
 		}
-		k := &t.list[i]
-		if items.Available(k.id) {
-			out = append(out, prodrec.RecommendedItem{ProductID: k.id, Score: k.score, Reason: reason(k)})
+		if k := &t.list[i]; c.available(k.item, items) {
+			out = append(out, prodrec.RecommendedItem{ProductID: c.shelf.items[k.item].id, Score: k.score, Reason: reason(k)})
 		}
 	}
 	return out
@@ -69,7 +115,9 @@ func (c *Scorer) fill(out []prodrec.RecommendedItem, items Items, popular []prod
 		if len(out) >= c.p.Size {
 			break
 		}
-		if _, mine := c.own[p.ProductID]; mine || !items.Available(p.ProductID) ||
+		n := c.shelf.of(p.ProductID)
+		c.grow()
+		if c.work[n].own == c.call || !c.available(n, items) ||
 			slices.ContainsFunc(out, func(o prodrec.RecommendedItem) bool { return o.ProductID == p.ProductID }) {
 			continue
 		}

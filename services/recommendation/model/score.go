@@ -1,7 +1,6 @@
 package model
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -11,99 +10,149 @@ import (
 // Items is what a scorer reads of products. A row belongs to the caller until the next call.
 type Items interface {
 	Neighbours(productID string) (*prodrec.ItemNeighbours, bool)
+	NextViews(productID string) (*prodrec.ItemNextViews, bool)
 	Popularity(productID string) (*prodrec.ItemPopularity, bool)
-	// Popular is the list of what sells at present, best first.
+	// Popular is the list of what sells at present, best first. It is not changed later.
 	Popular() []prodrec.PopularItem
 	// Available says whether a product may be recommended.
 	Available(productID string) bool
 }
 
-// Scorer makes lists. Create one with [NewScorer]; it is used by one goroutine at a time, and keeps its working memory.
+// Scorer makes lists. Create one with [NewScorer]; it is used by one goroutine at a time. What it has read through
+// Items it keeps, at most some 30 MB of it, and believes until [Scorer.Forget] is called.
 type Scorer struct {
-	p    Params
-	at   map[string]int // where a candidate stands in pool
-	pool []candidate
-	from []source
-	own  map[string]struct{}
-
+	p      Params
+	shelf  shelf
+	call   uint32
+	work   []work  // by number
+	pool   []int32 // numbers of candidates, in the order in which they were met
+	from   []source
 	scores []float64
+
+	orderDecay, tasteDecay []float64 // what an order weighs, by age in days
+}
+
+// work is the part of a call that belongs to a product. It holds in the call that it names.
+type work struct {
+	call, own uint32
+	because   int32   // the product that the largest part of the score comes from
+	best      float64 // that part
+	score     float64
+	neighbour float64 // score by neighbours alone
 }
 
 // candidate is a product that may be recommended.
 type candidate struct {
-	id        string
-	score     float64
-	best      float64 // the largest part of the score
-	because   string  // the product that part comes from
-	purchase  int     // index into the shopper's purchases, -1 for new items
-	neighbour float64 // score by neighbours alone
+	item     int32
+	because  int32
+	purchase int32 // index into the purchases, -1 for new items
+	score    float64
 }
 
 // source is a product that the shopper has to do with, and its weight.
 type source struct {
-	id     string
+	item   int32
 	weight float64
 }
 
 // NewScorer makes a scorer.
 func NewScorer(p Params) *Scorer {
-	return &Scorer{p: p, at: map[string]int{}, own: map[string]struct{}{}}
+	return &Scorer{
+		p: p, shelf: newShelf(),
+		orderDecay: decays(p.OrderHalfLife), tasteDecay: decays(p.TasteHalfLife),
+	}
 }
 
+// reset begins a call.
 func (c *Scorer) reset() {
-	clear(c.at)
-	clear(c.own)
+	c.begin()
+	if c.call++; c.call == 0 { // the numbers of calls came round
+		clear(c.work)
+		c.call = 1
+	}
 	c.pool, c.from = c.pool[:0], c.from[:0]
 }
 
-// add gives a candidate a part of its score.
-func (c *Scorer) add(id string, part float64, because string) {
-	i, ok := c.at[id]
-	if !ok {
-		i = len(c.pool)
-		c.at[id] = i
-		c.pool = append(c.pool, candidate{id: id, purchase: -1})
+// grow makes room to work on all products that have a number.
+func (c *Scorer) grow() {
+	if n := len(c.shelf.items); n > len(c.work) {
+		c.work = slices.Grow(c.work, n-len(c.work))[:n]
 	}
-	k := &c.pool[i]
+}
+
+// own marks a product as one the shopper has, and gives its number.
+func (c *Scorer) own(id string) int32 {
+	n := c.shelf.of(id)
+	c.grow()
+	c.work[n].own = c.call
+	return n
+}
+
+// add gives a candidate a part of its score. There must be room for it.
+func (c *Scorer) add(n int32, part float64, because int32) {
+	k := &c.work[n]
+	if k.call != c.call {
+		k.call, k.score, k.best, k.neighbour = c.call, 0, 0, 0
+		c.pool = append(c.pool, n)
+	}
 	k.score += part
 	if part > k.best {
 		k.best, k.because = part, because
 	}
 }
 
+// ofPeriod is what an order weighs in the trend of a product, by the days since its period began.
+func ofPeriod(days int32, halfLife float64) float64 {
+	return math.Exp2(-max(float64(days)-(PeriodDays-1)/2.0, 0) / halfLife)
+}
+
 // Trend is how well a product sells on a day: orders of late, each weighing less with its age.
 func (p Params) Trend(r *prodrec.ItemPopularity, day int32) float64 {
 	sum := 0.0
 	for _, x := range r.Periods {
-		age := float64(day-x.Period*PeriodDays) - (PeriodDays-1)/2.0
-		sum += float64(x.Baskets) * math.Exp2(-max(age, 0)/p.TrendHalfLife)
+		sum += float64(x.Baskets) * ofPeriod(day-x.Period*PeriodDays, p.TrendHalfLife)
 	}
 	return sum
 }
 
-// frequency is how often a shopper bought a product, orders of long ago weighing less.
-func frequency(p *prodrec.ShopperPurchase, day int32, halfLife float64) float64 {
+// decays are the weights of orders up to two years old.
+func decays(halfLife float64) []float64 {
+	out := make([]float64, 730)
+	for d := range out {
+		out[d] = math.Exp2(-float64(d) / halfLife)
+	}
+	return out
+}
+
+func decayed(known []float64, days int32, halfLife float64) float64 {
+	if days = max(days, 0); int(days) < len(known) {
+		return known[days]
+	}
+	return math.Exp2(-float64(days) / halfLife)
+}
+
+// frequency is how often a customer bought a product, orders of long ago weighing less.
+func frequency(p *prodrec.ShopperPurchase, day int32, known []float64, halfLife float64) float64 {
 	sum := 0.0
 	for _, d := range p.Days {
-		sum += math.Exp2(-float64(max(day-d, 0)) / halfLife)
+		sum += decayed(known, day-d, halfLife)
 	}
 	if more := int(p.Orders) - len(p.Days); more > 0 {
-		sum += float64(more) * math.Exp2(-float64(max(day-p.Days[len(p.Days)-1], 0))/halfLife)
+		sum += float64(more) * decayed(known, day-p.Days[len(p.Days)-1], halfLife)
 	}
 	return sum
 }
 
-// Purchases makes the lists that follow from what a shopper bought: over all, to buy again, and new items.
-func (c *Scorer) Purchases(s *prodrec.Shopper, items Items, day int32) (all, repeat, fresh []prodrec.RecommendedItem) {
+// Purchases makes the lists that follow from what a customer bought: over all, to buy again, and new items. Of somebody
+// who never bought anything there is an empty history.
+func (c *Scorer) Purchases(h *prodrec.PurchaseHistory, items Items, day int32) (all, repeat, fresh []prodrec.RecommendedItem) {
 	c.reset()
-	for i := range s.Purchases {
-		p := &s.Purchases[i]
-		c.own[p.ProductID] = struct{}{}
-		c.from = append(c.from, source{p.ProductID, frequency(p, day, c.p.TasteHalfLife)})
+	for i := range h.Purchases {
+		p := &h.Purchases[i]
+		c.source(c.own(p.ProductID), frequency(p, day, c.tasteDecay, c.p.TasteHalfLife))
 	}
-	c.best(c.p.From)
 	c.neighbours(items)
-	pool := c.judged(items, day)
+	c.judge(items, day)
 	total := 0.0
 	for _, k := range c.from {
 		total += k.weight
@@ -113,113 +162,110 @@ func (c *Scorer) Purchases(s *prodrec.Shopper, items Items, day int32) (all, rep
 		scale = 1 / math.Sqrt(total)
 	}
 	var popular []prodrec.PopularItem
-	if len(s.Purchases) == 0 || len(pool) < c.p.Size {
-		popular = items.Popular()
+	if len(h.Purchases) == 0 || len(c.pool) < c.p.Size {
+		popular = c.popular(items)
 	}
 	news, both := c.top(), c.top()
-	for i := range pool {
-		k := &pool[i]
-		if _, mine := c.own[k.id]; mine {
+	for _, n := range c.pool {
+		k := &c.work[n]
+		if k.own == c.call {
 			continue
 		}
-		k.score = k.neighbour * scale
-		news.offer(k)
-		both.offer(&candidate{id: k.id, score: k.score * c.p.Blend, because: k.because, purchase: -1})
+		x := candidate{item: n, because: k.because, purchase: -1, score: k.neighbour * scale}
+		news.offer(c, x)
+		x.score *= c.p.Blend
+		both.offer(c, x)
 	}
 	again := c.top()
-	for i := range s.Purchases {
-		p := &s.Purchases[i]
-		trend := 0.0
-		if r, ok := items.Popularity(p.ProductID); ok {
-			trend = c.p.Trend(r, day)
+	for i := range h.Purchases {
+		p := &h.Purchases[i]
+		n := c.shelf.of(p.ProductID)
+		x := candidate{item: n, purchase: int32(i)}
+		x.score = frequency(p, day, c.orderDecay, c.p.OrderHalfLife) * c.soldOf(n, items, day).repeat
+		again.offer(c, x)
+		if k := &c.work[n]; k.call == c.call {
+			x.score += c.p.Blend * scale * k.neighbour
 		}
-		k := candidate{id: p.ProductID, purchase: i}
-		k.score = frequency(p, day, c.p.OrderHalfLife) * math.Pow(trend+1, c.p.RepeatTrend)
-		again.offer(&k)
-		if j, ok := c.at[p.ProductID]; ok {
-			k.score += c.p.Blend * scale * c.pool[j].neighbour
-		}
-		both.offer(&k)
+		both.offer(c, x)
 	}
-	repeat = c.list(again, items, s, day)
-	fresh = c.fill(c.list(news, items, s, day), items, popular)
-	all = c.fill(c.list(both, items, s, day), items, popular)
+	repeat = c.list(again, items, h, day)
+	fresh = c.fill(c.list(news, items, h, day), items, popular)
+	all = c.fill(c.list(both, items, h, day), items, popular)
 	return all, repeat, fresh
 }
 
-// best keeps the n sources with the highest weights.
-func (c *Scorer) best(n int) {
-	slices.SortFunc(c.from, func(a, b source) int { return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.id, b.id)) })
-	if len(c.from) > n {
-		c.from = c.from[:n]
+// source takes a product among those whose neighbours count, if its weight is one of the highest; equal ones by id.
+func (c *Scorer) source(n int32, weight float64) {
+	at := len(c.from)
+	for at > 0 && (weight > c.from[at-1].weight ||
+		weight == c.from[at-1].weight && c.shelf.items[n].id < c.shelf.items[c.from[at-1].item].id) {
+		at--
 	}
+	if at == c.p.From {
+		return
+	}
+	if len(c.from) < c.p.From {
+		c.from = append(c.from, source{})
+	}
+	copy(c.from[at+1:], c.from[at:])
+	c.from[at] = source{n, weight}
 }
 
 // neighbours adds up the neighbours of all sources, without what depends on the neighbour alone.
 func (c *Scorer) neighbours(items Items) {
 	for _, s := range c.from {
-		r, ok := items.Neighbours(s.id)
-		if !ok || r.Baskets == 0 {
+		links, baskets := c.linksOf(s.item, items)
+		if baskets == 0 {
 			continue
 		}
-		w := s.weight / math.Sqrt(float64(r.Baskets))
-		for i := range r.Neighbours {
-			n := &r.Neighbours[i]
-			c.add(n.ProductID, w*float64(n.Together), s.id)
+		c.grow()
+		w := s.weight / math.Sqrt(baskets)
+		for i := range links {
+			c.add(links[i].item, w*float64(links[i].together), s.item)
 		}
 	}
 }
 
-// cut leaves the best candidates in the pool, with all that are equal to the last of them. It says whether any went.
-func (c *Scorer) cut() bool {
+// cut leaves the best candidates in the pool, with all that are equal to the last of them.
+func (c *Scorer) cut() {
 	if len(c.pool) <= c.p.Candidates {
-		return false
+		return
 	}
 	c.scores = c.scores[:0]
-	for i := range c.pool {
-		c.scores = append(c.scores, c.pool[i].score)
+	for _, n := range c.pool {
+		c.scores = append(c.scores, c.work[n].score)
 	}
-	slices.Sort(c.scores)
-	least := c.scores[len(c.scores)-c.p.Candidates]
-	c.pool = slices.DeleteFunc(c.pool, func(k candidate) bool { return k.score < least })
-	return true
+	least := highest(c.scores, c.p.Candidates)
+	c.pool = slices.DeleteFunc(c.pool, func(n int32) bool { return c.work[n].score < least })
 }
 
-// judged gives the best candidates their score by neighbours: as they were added up, over their own orders, times how
+// judge gives the best candidates their score by neighbours: as they were added up, over their own orders, times how
 // well they sell. What was bought before is among them.
-func (c *Scorer) judged(items Items, day int32) []candidate {
-	if c.cut() {
-		clear(c.at)
-		for i := range c.pool {
-			c.at[c.pool[i].id] = i
+func (c *Scorer) judge(items Items, day int32) {
+	c.cut()
+	for _, n := range c.pool {
+		if r := c.soldOf(n, items, day); r.sold > 0 {
+			k := &c.work[n]
+			k.neighbour = k.score * r.unusual * r.fresh
 		}
 	}
-	for i := range c.pool {
-		k := &c.pool[i]
-		r, ok := items.Popularity(k.id)
-		if !ok || r.Baskets == 0 {
-			continue
-		}
-		k.neighbour = k.score * math.Pow(float64(r.Baskets), -c.p.Common) * math.Pow(c.p.Trend(r, day)+1, c.p.NewTrend)
-	}
-	return c.pool
 }
 
-// Cart makes the list of what goes with the products of a cart, given in the order they were put in.
-func (c *Scorer) Cart(cart []string, items Items) []prodrec.RecommendedItem {
+// Cart makes the list of what goes with the products of a cart, given in the order they were put in, on a day.
+func (c *Scorer) Cart(cart []string, items Items, day int32) []prodrec.RecommendedItem {
 	c.reset()
 	for _, id := range cart {
-		c.own[id] = struct{}{}
+		c.from = append(c.from, source{item: c.own(id)})
 	}
 	weight := 1.0
-	for i := len(cart) - 1; i >= max(0, len(cart)-c.p.CartFrom); i-- {
-		r, ok := items.Neighbours(cart[i])
-		if ok && r.Baskets > 0 {
-			for j := range r.Neighbours {
-				n := &r.Neighbours[j]
-				if _, in := c.own[n.ProductID]; !in {
-					part := float64(n.Together) + c.p.Follow*float64(n.Follows) + c.p.Precede*float64(n.Precedes)
-					c.add(n.ProductID, weight*part/math.Sqrt(float64(r.Baskets)), cart[i])
+	for i := len(c.from) - 1; i >= max(0, len(c.from)-c.p.CartFrom); i-- {
+		n := c.from[i].item
+		if links, baskets := c.linksOf(n, items); baskets > 0 {
+			c.grow()
+			w := weight / math.Sqrt(baskets)
+			for j := range links {
+				if k := &links[j]; c.work[k.item].own != c.call {
+					c.add(k.item, w*(float64(k.together)+c.p.Follow*float64(k.follows)+c.p.Precede*float64(k.precedes)), n)
 				}
 			}
 		}
@@ -227,44 +273,40 @@ func (c *Scorer) Cart(cart []string, items Items) []prodrec.RecommendedItem {
 	}
 	t := c.top()
 	c.cut()
-	for i := range c.pool {
-		k := &c.pool[i]
-		if r, ok := items.Popularity(k.id); ok && r.Baskets > 0 {
-			k.score /= math.Sqrt(float64(r.Baskets))
-			t.offer(k)
+	for _, n := range c.pool {
+		if r := c.soldOf(n, items, day); r.sold > 0 {
+			t.offer(c, candidate{item: n, because: c.work[n].because, score: c.work[n].score / math.Sqrt(r.sold)})
 		}
 	}
-	out := c.finish(t, items, func(k *candidate) string { return "goes with " + k.because })
-	return c.fill(out, items, nil)
+	return c.finish(t, items, func(k *candidate) string { return "goes with " + c.shelf.items[k.because].id })
 }
 
 // Next makes the list of what is looked at next, given the latest looks, oldest first.
 func (c *Scorer) Next(views []string, items Items) []prodrec.RecommendedItem {
 	c.reset()
-	weight := 1.0
-	last := ""
-	if len(views) > 0 {
-		last = views[len(views)-1]
-	}
 	for _, id := range views {
-		c.own[id] = struct{}{}
+		c.from = append(c.from, source{item: c.own(id)})
 	}
-	for i := len(views) - 1; i >= max(0, len(views)-c.p.ViewFrom); i-- {
-		if r, ok := items.Neighbours(views[i]); ok && r.Views > 0 {
-			for _, n := range r.NextViews {
-				if n.ProductID != last {
-					c.add(n.ProductID, weight*float64(n.Count)/float64(r.Views), views[i])
+	weight := 1.0
+	for i := len(c.from) - 1; i >= max(0, len(c.from)-c.p.ViewFrom); i-- {
+		n := c.from[i].item
+		if next, total := c.nextOf(n, items); total > 0 {
+			c.grow()
+			for _, k := range next {
+				if k.item != c.from[len(c.from)-1].item {
+					c.add(k.item, weight*float64(k.count)/total, n)
 				}
 			}
 		}
 		weight *= c.p.ViewFade
 	}
 	t := c.top()
-	for i := range c.pool {
-		if _, seen := c.own[c.pool[i].id]; seen {
-			c.pool[i].score *= c.p.Seen
+	for _, n := range c.pool {
+		x := candidate{item: n, because: c.work[n].because, score: c.work[n].score}
+		if c.work[n].own == c.call {
+			x.score *= c.p.Seen
 		}
-		t.offer(&c.pool[i])
+		t.offer(c, x)
 	}
-	return c.finish(t, items, func(k *candidate) string { return "often looked at after " + k.because })
+	return c.finish(t, items, func(k *candidate) string { return "often looked at after " + c.shelf.items[k.because].id })
 }

@@ -11,14 +11,16 @@ import (
 
 // Bounds of what is remembered of a shopper.
 const (
-	MaxPurchases = 1024 // products bought; those bought longest ago are forgotten first
-	MaxDays      = 8    // days of orders of one product; the oldest are forgotten first, the orders still count
-	MaxViews     = 16   // looks; the oldest are forgotten first
-	MaxCart      = 64   // products in the cart; those put in longest ago are forgotten first
+	MaxViews = 16 // looks; the oldest are forgotten first
+	MaxCart  = 64 // products in the cart; those put in longest ago are forgotten first
 )
 
 // VisitGap is the pause after which a look at a product begins a new visit: no step leads across it.
 const VisitGap = 30 * time.Minute
+
+// idleStep is how far apart in time actions must be that say nothing about products to be remembered at all: they
+// would change nothing but LastSeen, and every change of the row is a record.
+const idleStep = time.Hour
 
 // DayOf is the number of the day of a time, by UTC.
 func DayOf(at time.Time) int32 {
@@ -34,33 +36,26 @@ func DayOf(at time.Time) int32 {
 // the one looked at before, in the same visit, gives a step between the two. JOIN changes nothing: it is about where
 // the row belongs.
 func Remember(s *prodrec.Shopper, g *prodrec.ShopperSignal) (step prodrec.ViewSignal, stepped bool) {
-	if g.At.After(s.LastSeen) {
+	id, named := g.ProductID.Get()
+	if g.At.Sub(s.LastSeen) >= idleStep || g.At.After(s.LastSeen) && !idle(g.Kind, named) {
 		s.LastSeen = g.At
 	}
 	switch g.Kind {
 	case prodrec.SignalKindView:
-		if id, ok := g.ProductID.Get(); ok {
+		if named {
 			step, stepped = look(s, prodrec.ShopperView{ProductID: id, At: g.At})
 		}
 	case prodrec.SignalKindAdd:
-		if id, ok := g.ProductID.Get(); ok {
+		if named {
 			put(s, prodrec.ShopperCartItem{ProductID: id, Quantity: g.Quantity, At: g.At})
 		}
 	case prodrec.SignalKindRemove:
-		if id, ok := g.ProductID.Get(); ok {
+		if named {
 			take(s, id, g.Quantity)
 		}
 	case prodrec.SignalKindCheckout:
 		s.Cart = slices.DeleteFunc(s.Cart, func(c prodrec.ShopperCartItem) bool { return !c.At.After(g.At) })
 		s.CartAt = schemas.Some(s.LastSeen)
-	case prodrec.SignalKindPurchase:
-		s.Orders++
-		s.PurchasedAt = schemas.Some(s.LastSeen)
-		day := DayOf(g.At)
-		for _, id := range g.Products {
-			bought(s, id, day)
-		}
-		forget(s)
 	case prodrec.SignalKindMerge:
 		for _, v := range g.Views {
 			look(s, v)
@@ -71,6 +66,11 @@ func Remember(s *prodrec.Shopper, g *prodrec.ShopperSignal) (step prodrec.ViewSi
 	case prodrec.SignalKindUnknown, prodrec.SignalKindSearch, prodrec.SignalKindJoin:
 	}
 	return step, stepped
+}
+
+// idle says whether a signal says nothing about products.
+func idle(kind prodrec.SignalKind, named bool) bool {
+	return kind == prodrec.SignalKindSearch || kind == prodrec.SignalKindView && !named
 }
 
 // look files a view by its time.
@@ -124,42 +124,4 @@ func take(s *prodrec.Shopper, id string, pieces int32) {
 	if s.Cart[i].Quantity -= pieces; s.Cart[i].Quantity <= 0 {
 		s.Cart = slices.Delete(s.Cart, i, i+1)
 	}
-}
-
-// bought counts an order of a product.
-func bought(s *prodrec.Shopper, id string, day int32) {
-	at, found := slices.BinarySearchFunc(s.Purchases, id, func(p prodrec.ShopperPurchase, id string) int {
-		return cmp.Compare(p.ProductID, id)
-	})
-	if !found {
-		s.Purchases = slices.Insert(s.Purchases, at, prodrec.ShopperPurchase{ProductID: id})
-	}
-	p := &s.Purchases[at]
-	p.Orders++
-	i := 0
-	for i < len(p.Days) && p.Days[i] >= day {
-		i++
-	}
-	p.Days = slices.Insert(p.Days, i, day)
-	if len(p.Days) > MaxDays {
-		p.Days = p.Days[:MaxDays]
-	}
-}
-
-// forget drops the products bought longest ago, rarest first among equals, until the row is within its bound.
-func forget(s *prodrec.Shopper) {
-	n := len(s.Purchases) - MaxPurchases
-	if n <= 0 {
-		return
-	}
-	order := make([]prodrec.ShopperPurchase, len(s.Purchases))
-	copy(order, s.Purchases)
-	slices.SortFunc(order, func(a, b prodrec.ShopperPurchase) int {
-		return cmp.Or(cmp.Compare(a.Days[0], b.Days[0]), cmp.Compare(a.Orders, b.Orders), cmp.Compare(b.ProductID, a.ProductID))
-	})
-	gone := map[string]bool{}
-	for _, p := range order[:n] {
-		gone[p.ProductID] = true
-	}
-	s.Purchases = slices.DeleteFunc(s.Purchases, func(p prodrec.ShopperPurchase) bool { return gone[p.ProductID] })
 }
