@@ -87,6 +87,7 @@ type fetchPart struct {
 	failures int
 	unknown  time.Time // since when its topic is unknown
 	outside  time.Time // since when its leader says that pos is out of range
+	answered time.Time // when its leader answered last, or when it was added
 }
 
 // fetchBroker is what is known of one leader.
@@ -126,7 +127,7 @@ func (f *Fetcher) Close() {
 // old position is delivered any more.
 func (f *Fetcher) Add(tp TopicPartition, offset int64) {
 	f.mu.Lock()
-	p := &fetchPart{tp: tp, pos: offset, given: offset, told: -1, leader: -1, max: f.cfg.MaxPartitionBytes}
+	p := &fetchPart{tp: tp, pos: offset, given: offset, told: -1, leader: -1, max: f.cfg.MaxPartitionBytes, answered: time.Now()}
 	if old := f.parts[tp]; old != nil {
 		old.dead = true
 		p.leader, p.paused, p.end, p.high, p.known = old.leader, old.paused, old.end, old.high, old.known

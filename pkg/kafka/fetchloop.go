@@ -219,7 +219,7 @@ func (f *Fetcher) file(it *fetchItem, c *Chunk) {
 		f.partitionFailed(p, codeErrAt(apiFetch, it.code, p.tp.Topic, p.tp.Partition))
 		return
 	}
-	p.failures, p.unknown, p.outside = 0, time.Time{}, time.Time{}
+	p.failures, p.unknown, p.outside, p.answered = 0, time.Time{}, time.Time{}, time.Now()
 	p.known, p.high, p.end = true, it.high, it.stable
 	if f.cfg.Isolation == ReadUncommitted || it.stable < 0 {
 		p.end = it.high

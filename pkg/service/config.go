@@ -30,6 +30,9 @@ type Config struct {
 	InstanceID      string        `name:"instance-id" env:"MESHWORK_INSTANCE_ID" placeholder:"ID" help:"Name of this instance, stable over restarts. Default: made once and kept in the state folder."`
 	HTTPListen      string        `name:"http-listen" env:"MESHWORK_HTTP_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the API, /metrics, /livez, /readyz and /describe."`
 	CommitInterval  time.Duration `name:"commit-interval" env:"MESHWORK_COMMIT_INTERVAL" default:"100ms" help:"How long a transaction gathers records: latency against throughput (Kafka Streams: commit.interval.ms); up to a second while more wait than were taken."`
+	HistoryIdle     time.Duration `name:"history-idle" env:"MESHWORK_HISTORY_IDLE" default:"30s" help:"How long a replay of old data may pause before it counts as over and pending timers fire; negative: for as long as it likes."`
+	MaxAhead        time.Duration `name:"max-ahead" env:"MESHWORK_MAX_AHEAD" default:"1h" help:"How far ahead of the clock records may move event time; negative: without bound (Kafka: message.timestamp.after.max.ms)."`
+	StallAfter      time.Duration `name:"stall-after" env:"MESHWORK_STALL_AFTER" default:"10s" help:"How long work may wait for a commit, or brokers for an answer, before /readyz fails."`
 	Compression     string        `name:"compression" env:"MESHWORK_COMPRESSION" default:"lz4" help:"none, gzip, snappy, lz4 or zstd, for what is published (Kafka: compression.type)."`
 	CreateTopics    bool          `name:"create-topics" env:"MESHWORK_CREATE_TOPICS" default:"true" negatable:"" help:"Create missing topics and register schemas at start. Off where an operator owns them."`
 	Memory          int           `name:"memory" env:"MESHWORK_MEMORY" default:"0" placeholder:"MIB" help:"Stay near so many MiB of resident memory: collect sooner, keep transactions smaller, leave what else there is of state to a file in the state folder; 0: no limit."`
@@ -285,7 +288,7 @@ func (c *Config) Fields() []zap.Field {
 		zap.String("kafka_sasl", strings.TrimSpace(c.Kafka.SASLMechanism+" "+c.Kafka.SASLUser)),
 		zap.Strings("registry_urls", urls), zap.String("state_dir", c.StateDir), zap.String("instance_id", c.InstanceID),
 		zap.String("http_listen", c.HTTPListen), zap.Duration("commit_interval", c.CommitInterval),
-		zap.Bool("create_topics", c.CreateTopics),
+		zap.Duration("history_idle", c.HistoryIdle), zap.Duration("max_ahead", c.MaxAhead), zap.Bool("create_topics", c.CreateTopics),
 		zap.Duration("shutdown_timeout", c.ShutdownTimeout), zap.String("log_level", c.Log.Level),
 	}
 }

@@ -18,6 +18,9 @@
 // loses nothing that was committed. A process killed without warning resumes
 // from its state directory and the changelog.
 //
-// Health: /livez fails only when an event loop has stopped turning, /readyz
-// until every product has restored its state and the registry answered.
+// Health: /livez fails only when the loop of a product has not turned for two
+// minutes. /readyz fails until every product has restored its state and the
+// registry answered, and again while a product has work and has not committed
+// anything of it for Config.StallAfter, or its brokers do not answer; it says
+// which and why, and recovers by itself.
 package service

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -48,6 +49,7 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 			StateDir: filepath.Join(p.Config.StateDir, s.Name), InstanceID: p.Config.InstanceID,
 			Log: p.Log.Named(s.Name), Metrics: p.Metrics, CommitInterval: p.Config.CommitInterval, StopTimeout: p.Config.ShutdownTimeout * 2 / 3,
 			State: p.memory.options(), MaxTxnBytes: p.memory.txnBytes(count),
+			HistoryIdle: p.Config.HistoryIdle, MaxAhead: p.Config.MaxAhead, StallAfter: p.Config.StallAfter,
 			Tables: tables, Codec: p.Config.codec(), NoTopics: !p.Config.CreateTopics, NoRegister: !p.Config.CreateTopics,
 		}, products...)
 		if err != nil {
@@ -78,19 +80,11 @@ func (e *engine) run(ctx context.Context) error {
 // unready says what is missing, "" when nothing is.
 func (e *engine) unready() string {
 	var missing []string
+	now := time.Now()
 	for _, r := range e.runners {
-		if r.Ready() {
-			continue
-		}
 		for _, s := range r.Status() {
-			switch s.State {
-			case stream.Running, stream.CaughtUp:
-			case stream.Restoring:
-				for _, res := range s.Restores {
-					missing = append(missing, fmt.Sprintf("%s/%d: restoring %d of %d, %s left", s.Name, res.Partition, res.Read, res.Total, res.ETA.Round(1e9)))
-				}
-			default:
-				missing = append(missing, fmt.Sprintf("%s: %s", s.Name, s.State))
+			if why := s.Unready(now); why != "" {
+				missing = append(missing, s.Name+": "+why)
 			}
 		}
 	}
@@ -125,6 +119,17 @@ func (p *Platform) Services() []Status {
 		all = append(all, Status{r.service, r.Status()})
 	}
 	return all
+}
+
+// EndHistory tells the products of this process that a replay is over: what
+// waits for time to go on need not wait for Config.HistoryIdle.
+func (p *Platform) EndHistory() {
+	if p.engine == nil {
+		return
+	}
+	for _, r := range p.engine.runners {
+		r.EndHistory()
+	}
 }
 
 // CaughtUp says whether everything in the inputs of all products has been

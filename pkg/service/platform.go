@@ -14,6 +14,7 @@ import (
 
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/registry"
+	"meshwork.dev/pkg/stream"
 	"meshwork.dev/pkg/telemetry"
 )
 
@@ -171,6 +172,7 @@ func (p *Platform) watchReady(ctx context.Context, services []Definition) {
 	defer tick.Stop()
 	was := false
 	for {
+		p.beat()
 		if why := p.engine.unready(); why != "" {
 			p.Health.Wait("products", why)
 		} else {
@@ -188,6 +190,23 @@ func (p *Platform) watchReady(ctx context.Context, services []Definition) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// deadAfter is for how long the loop of a product may be stuck. It waits for
+// the end of a transaction when partitions are taken from it, which may last as
+// long as transactions do.
+const deadAfter = 2 * time.Minute
+
+// beat passes signs of life of the products' loops on.
+func (p *Platform) beat() {
+	for _, s := range p.Status() {
+		switch {
+		case s.State == stream.Stopped:
+			p.Health.Rest(s.Group)
+		case !s.At.IsZero() && time.Since(s.At) <= 2*stream.StatusEvery:
+			p.Health.Beat(s.Group, deadAfter)
 		}
 	}
 }

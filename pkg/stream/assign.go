@@ -103,6 +103,7 @@ const freshEvery = time.Hour
 // tick runs about every second.
 func (w *worker) tick(now time.Time) {
 	for _, r := range w.tasks {
+		w.tellAheads(r)
 		if now.Sub(time.UnixMilli(r.pos.At)) > freshEvery {
 			w.freshen(r, now)
 		}
@@ -147,7 +148,7 @@ func (w *worker) onRestored(res *restore) error {
 			continue
 		}
 		tp := kafka.TopicPartition{Topic: in.info.Name, Partition: r.p}
-		q := &queue{tp: tp, input: i, next: res.from[tp], asked: res.from[tp], end: -1, lag: w.r.cfg.Metrics.Partition(w.def.group, tp.Topic, tp.Partition)}
+		q := &queue{tp: tp, input: i, next: res.from[tp], asked: res.from[tp], end: -1, horizon: &w.horizon, lag: w.r.cfg.Metrics.Partition(w.def.group, tp.Topic, tp.Partition)}
 		r.inputs = append(r.inputs, q)
 		w.byTP[tp] = q
 		w.fetch.Add(tp, q.next)

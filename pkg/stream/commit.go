@@ -154,6 +154,7 @@ func (w *worker) onResult(ctx context.Context, err error) error {
 		return w.onFailed(ctx, err, took, b)
 	}
 	w.inflight, w.failures = nil, 0
+	w.stall.committed(time.Now())
 	w.sample = b.sample // for the next one
 	if err := w.crash(crashAfterCommit); err != nil {
 		return err
@@ -199,7 +200,7 @@ func (w *worker) onResult(ctx context.Context, err error) error {
 // onFailed forgets the failed transaction and the one begun after it, and takes
 // every task up again from what Kafka says is committed.
 func (w *worker) onFailed(ctx context.Context, err error, took time.Duration, b *batch) error {
-	w.inflight = nil
+	w.inflight, w.stall.commit = nil, err
 	w.failures++
 	switch {
 	case errors.Is(err, kafka.ErrFenced):

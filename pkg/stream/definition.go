@@ -44,6 +44,7 @@ type Spec struct {
 	OnError Policy     // what happens to records that fail
 	Uses    []Dep      // every Join and Lookup table that reactions read
 	Window  Windows    // how event time is cut; none by default
+	Ahead   AheadMode  // what happens to records from the future; by default they are processed
 	Emit    EmitMode   // when rows are published
 	Store   StoreKind  // where state lives
 	Emits   []TopicRef // every topic that reactions Emit to, besides the output itself

@@ -84,12 +84,24 @@
 //
 // Event time is the record timestamp. The clock of a task is the highest event
 // time of the records processed by reactions; because inputs are merged by
-// timestamp, it follows the slowest input that has records. When every input
-// of the task (and every source of its re-keyed topics) has been at its end for
-// IdleAfter, the clock follows the time of day, IdleAfter behind it, so timers
-// fire and windows close in quiet times and at the end of a replay of history.
-// After that, records with older timestamps are late for windows: give a
-// window grace, or replay without pauses longer than IdleAfter.
+// timestamp, it follows the slowest input that has records; one at its end holds
+// no other back.
+//
+// When every input of the task (and every source of its re-keyed topics) has
+// been at its end for IdleAfter, and the newest record was about now when it was
+// processed, the clock follows the time of day, IdleAfter behind it: timers fire
+// and windows close in quiet times. Where the newest record was old, as in a
+// replay of history, a pause says nothing about what is still to come. There the
+// timers that are due by the time of day fire after HistoryIdle, thirty times as
+// long, or when [Runner.EndHistory] says that the replay is over; and the clock
+// stops at the last of them, so that only what they have closed is late. Raise
+// HistoryIdle for replays that pause for longer, or switch it off.
+//
+// A record further ahead of the time of day than MaxAhead does not move the
+// clock, nor does it wait in the merge for what is right: one wrong timestamp
+// would make everything after it late. The reaction sees it like any other,
+// unless Spec.Ahead sends it to the dead letters.
+//
 // Re-keyed records arrive one commit later than their source is read; tasks
 // that share a process stay within some hundred records of each other in event
 // time, processes among themselves do not: grace covers that too.

@@ -13,7 +13,8 @@ type queue struct {
 	input  int
 	chunks []*kafka.Chunk
 	head   kafka.Record
-	has    bool // head is a record to process
+	at     int64 // its place in the merge: its time, or that of the one before where it is from the future
+	has    bool  // head is a record to process
 	next   int64
 	asked  int64 // position after the last chunk: where the next one must begin
 	end    int64 // last known end; -1: unknown
@@ -22,6 +23,8 @@ type queue struct {
 	dirty  bool // next is to be committed
 	err    error
 	lag    *telemetry.Partition
+
+	horizon *horizon
 }
 
 const (
@@ -52,6 +55,9 @@ func (q *queue) advance() {
 	for len(q.chunks) > 0 {
 		c := q.chunks[0]
 		if q.has = c.Next(&q.head); q.has {
+			if !q.horizon.beyond(q.head.Timestamp) { // else it would wait for everything that is right
+				q.at = q.head.Timestamp
+			}
 			return
 		}
 		if q.err = c.Err(); q.err != nil {
@@ -91,6 +97,7 @@ type running struct {
 	active    time.Time // when it last had something to do
 	blocked   time.Time // since when the merge waits for an input; zero when it does not
 	retry     bool      // the head waits for Task.RetryAt
+	live      bool      // the newest record was recent when it was processed
 	snapshots int64     // of the store, that have been counted
 	joined    bool      // part of the open transaction
 }
@@ -104,7 +111,7 @@ func (r *running) pick(now func() time.Time, patience time.Duration) (best *queu
 			missing = missing || !q.atEnd()
 			continue
 		}
-		if best == nil || q.head.Timestamp < best.head.Timestamp {
+		if best == nil || q.at < best.at {
 			best = q
 		}
 	}

@@ -169,7 +169,7 @@ func (res *restore) attach(store state.Store, dir string) error {
 	r := &running{p: res.p, dir: dir, pos: readPosition(store.Position()), appended: map[int]int{}}
 	var err error
 	r.task, err = NewTask(defined{w.def}, TaskConfig{
-		Partition: res.p, Store: store, Schemas: w.r.cfg.Registry, Decoders: &w.r.decs, Now: time.Now,
+		Partition: res.p, Store: store, Schemas: w.r.cfg.Registry, Decoders: &w.r.decs, Now: time.Now, MaxAhead: w.r.cfg.MaxAhead,
 		MaxRecord:  w.maxRecord,
 		SchemaID:   func(topic string) int32 { return w.r.ids[topic] },
 		Partitions: func(topic string) int { return w.r.parts[topic] },

@@ -58,12 +58,22 @@ type Config struct {
 	IdleAfter       time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
 	MergeWait       time.Duration // how long records wait for an input that cannot be read; default 10 s
 	StopTimeout     time.Duration // how long a stop may take to commit; default 30 s
+	StallAfter      time.Duration // how long work may wait for a commit, or brokers for an answer, before a product is not ready; default 10 s
 	SessionTimeout  time.Duration // of the group; default the broker's
 	Codec           kafka.Codec   // compression of what is published; default none
 	Replication     int           // of created topics; default the broker's
 	Classic         bool          // keep to the group protocol of Kafka 3
 	NoTopics        bool          // do not create topics
 	NoRegister      bool          // look schemas up only (Registry must have LookupSchema too); registering is done elsewhere
+
+	// HistoryIdle is IdleAfter for inputs whose newest record was old when it was processed, as in a replay: a pause
+	// there does not mean that the history is over. Timers that are due by the time of day fire after it, or after
+	// IdleAfter once EndHistory has been called. Default: 30 times IdleAfter; negative: after EndHistory only.
+	HistoryIdle time.Duration
+	// MaxAhead is how far ahead of the time of day a record may move event time; Spec.Ahead says what else happens to
+	// one that is further ahead. Default 1 h, as brokers take since Kafka 4; negative: without bound, for a simulated
+	// time that runs ahead.
+	MaxAhead time.Duration
 
 	// crash is a test's hook: an error there ends the worker on the spot, as a
 	// kill of the process would.
@@ -93,6 +103,8 @@ type Runner struct {
 	views   map[viewKey]*follower
 	workers []*worker
 
+	historyOver atomic.Bool
+
 	restricted [len(restrictions)]atomic.Int32 // products, by restriction
 }
 
@@ -106,8 +118,15 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 	def(&cfg.CommitInterval, 100*time.Millisecond)
 	def(&cfg.CatchUpInterval, time.Second)
 	def(&cfg.IdleAfter, time.Second)
+	if cfg.HistoryIdle == 0 {
+		cfg.HistoryIdle = historyFactor * cfg.IdleAfter
+	}
+	if cfg.MaxAhead == 0 {
+		cfg.MaxAhead = defaultAhead
+	}
 	def(&cfg.MergeWait, 10*time.Second)
 	def(&cfg.StopTimeout, 30*time.Second)
+	def(&cfg.StallAfter, 10*time.Second)
 	if cfg.MaxTxnBytes <= 0 {
 		cfg.MaxTxnBytes = 8 << 20
 	}

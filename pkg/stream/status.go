@@ -33,7 +33,9 @@ type ProductStatus struct {
 	Name      string
 	Group     string
 	State     State
+	At        time.Time         // when the product said so
 	Err       string            `json:",omitempty"` // why it stopped
+	Stalled   string            `json:",omitempty"` // why nothing is committed although there is work, or nobody knows
 	Tasks     int               // partitions owned, restored ones only
 	Restores  []RestoreStatus   `json:",omitempty"`
 	Inputs    []PartitionStatus // of the partitions owned
@@ -42,6 +44,8 @@ type ProductStatus struct {
 	Pending   bool              // a transaction is open or being committed
 	Keys      int               // entries of state: rows, joined rows, timers, ids seen
 	Bytes     int64             // their size
+
+	patience time.Duration // how old this may be
 }
 
 // RestoreStatus is how far a restore has come.
@@ -71,10 +75,12 @@ func (r *Runner) Status() []ProductStatus {
 	return all
 }
 
-// Ready says whether every product is past its restore.
+// Ready says whether every product is past its restore and commits what there
+// is to do; see [ProductStatus.Unready].
 func (r *Runner) Ready() bool {
+	now := time.Now()
 	for _, w := range r.workers {
-		if s := w.state.Load().State; s != Running && s != CaughtUp {
+		if w.state.Load().Unready(now) != "" {
 			return false
 		}
 	}
@@ -201,7 +207,7 @@ func (r *Runner) restrict(m *telemetry.Metrics, service string, i int, is bool) 
 
 func (w *worker) status() ProductStatus {
 	now := time.Now()
-	s := ProductStatus{Name: w.def.name, Group: w.def.group, State: Running, Tasks: len(w.tasks), Pending: w.cur != nil || w.inflight != nil}
+	s := ProductStatus{Name: w.def.name, Group: w.def.group, At: now, State: Running, Tasks: len(w.tasks), Stalled: w.stalled(now), patience: w.r.stallLimit() + StatusEvery, Pending: w.cur != nil || w.inflight != nil}
 	idle := len(w.tasks) > 0 && !s.Pending
 	for _, r := range w.tasks {
 		idle = idle && r.idle()

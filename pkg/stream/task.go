@@ -45,6 +45,7 @@ type TaskConfig struct {
 	Now       func() time.Time       // the time of day
 	MaxRecord func(topic string) int // the largest record an output takes, with all around it; 0 or a nil function: any
 	Decoders  *Decoders              // shared by the tasks of a process; nil for its own
+	MaxAhead  time.Duration          // how far ahead of Now a record may move event time; below 1: without bound
 }
 
 // Task is one partition of a product: the engine without Kafka. It is a state
@@ -72,6 +73,9 @@ type Task struct {
 	event, wall           dueQueue
 	popped, sealedPopped  []due
 	clock, savedClock     int64
+	horizon               *horizon
+	aheads                int   // records beyond it, since they were told of
+	farthest              int64 // the largest time of those
 	pend                  pending
 	org, last             current
 	sticky                error
@@ -151,6 +155,7 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 		joins: make([]taskTable, len(def.joins)), lookups: make([]taskTable, len(def.lookups)),
 		counts: make([]Counts, len(def.inputs)), sealedCounts: make([]Counts, len(def.inputs)),
 	}
+	t.horizon = &horizon{now: cfg.Now, ahead: cfg.MaxAhead}
 	if h, ok := cfg.Store.(state.Hashed); ok {
 		t.hashd, t.seed = h, h.Seed()
 	} else {
@@ -209,7 +214,7 @@ func timerSource(product, key string) uint64 { return event.Source(product + "\x
 // the product; every other failure has been dealt with by its policy.
 func (t *Task) Process(input int, r *kafka.Record, sink Sink) (Outcome, error) {
 	in := t.def.inputs[input]
-	if t.inputs[input].drives && r.Timestamp > t.clock {
+	if t.moves(input, r.Timestamp) {
 		if t.event.next() <= r.Timestamp {
 			if out, err := t.fire(r.Timestamp, math.MinInt64, fireAtOnce, sink); out != Done || err != nil {
 				return out, err
@@ -220,6 +225,9 @@ func (t *Task) Process(input int, r *kafka.Record, sink Sink) (Outcome, error) {
 	t.org = current{input: input, offset: r.Offset, ts: r.Timestamp, source: t.inputs[input].source}
 	if raw, n := r.RawHeaders(); n > 0 {
 		t.headers(raw, n)
+	}
+	if t.refuses(in, r.Timestamp) {
+		return t.failure(r, &rejected{ErrAhead}, sink)
 	}
 	if in.join >= 0 {
 		t.joinRow(in.join, r)
@@ -537,11 +545,7 @@ func (t *Task) Rollback() {
 	t.attempts = 0
 	clear(t.counts)
 	clear(t.sealedCounts)
-	t.clock = math.MinInt64
-	if v, ok := t.store.Get([]byte{clockState}); ok {
-		t.clock, _ = readTime(v)
-	}
-	t.savedClock = t.clock
+	t.readClock()
 }
 
 // Restored tells the task that its store was changed from outside, by a

@@ -72,11 +72,7 @@ func (t *Task) loadTimers() error {
 	if !t.def.usesClock {
 		return nil
 	}
-	t.clock = math.MinInt64
-	if v, ok := t.store.Get([]byte{clockState}); ok {
-		t.clock, _ = readTime(v)
-	}
-	t.savedClock = t.clock
+	t.readClock()
 	for _, ns := range [...]byte{eventTimer, wallTimer, closeTimer, seenID} {
 		err := t.store.Scan([]byte{ns}, func(key, value []byte) bool {
 			if at, ok := readTime(value); ok {

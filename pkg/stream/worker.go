@@ -28,7 +28,8 @@ type worker struct {
 	fetch *kafka.Fetcher
 	lead  string
 
-	member string
+	member  string
+	horizon horizon // for the merge of inputs
 
 	tasks     map[int32]*running
 	byTP      map[kafka.TopicPartition]*queue
@@ -38,6 +39,7 @@ type worker struct {
 	inflight *batch
 	sample   []int64 // memory for the next batch's
 	failures int     // commits that failed in a row
+	stall    stallWatch
 
 	life     context.Context //nolint:containedctx // the commits' own lifetime: from run to the end of the stop
 	chunks   chan []*kafka.Chunk
@@ -89,6 +91,7 @@ func newWorker(r *Runner, def *definition) *worker {
 		tasks: map[int32]*running{}, byTP: map[kafka.TopicPartition]*queue{}, restoring: map[int32]*restore{},
 		chunks: make(chan []*kafka.Chunk), results: make(chan error, 1), restored: make(chan *restore),
 		asks: make(chan chan ProductStatus), killed: make(chan error, 1),
+		horizon: horizon{now: time.Now, ahead: r.cfg.MaxAhead},
 	}
 	m := r.cfg.Metrics
 	w.met = workerMetrics{
@@ -348,7 +351,7 @@ func (w *worker) work() (bool, error) {
 			continue
 		}
 		q, ok := r.pick(func() time.Time { return now }, w.r.cfg.MergeWait)
-		if ok && (best == nil || q.head.Timestamp < bestQ.head.Timestamp) {
+		if ok && (best == nil || q.at < bestQ.at) {
 			best, bestQ = r, q
 		}
 	}
@@ -383,6 +386,7 @@ func (w *worker) work() (bool, error) {
 			break
 		}
 	}
+	best.live = best.task.isRecent(now)
 	if d := time.Since(now); w.met.proc[start.input] != nil {
 		w.met.proc[start.input].Observe(d)
 	}
@@ -398,15 +402,19 @@ func (w *worker) fireTimers(now time.Time) (bool, error) {
 		}
 		e, eok, wall, wok := r.task.NextDue()
 		var until time.Time
-		idleNow := now.Add(-w.r.cfg.IdleAfter)
-		if eok && !e.After(idleNow) && now.Sub(r.active) >= w.r.cfg.IdleAfter && w.quiet(r, now) {
-			until = idleNow
+		if eok {
+			if at, ok := w.idleSince(r, e, now); ok {
+				until = at
+			}
 		}
 		if until.IsZero() && (!wok || wall.After(now)) {
 			continue
 		}
-		s := w.open(r)
-		out, err := r.task.Advance(until, now, s)
+		pass := r.task.FireDue
+		if r.live {
+			pass = r.task.Advance
+		}
+		out, err := pass(until, now, w.open(r))
 		if err != nil {
 			return false, err
 		}
@@ -441,14 +449,9 @@ func (w *worker) nextWake() time.Duration {
 			sooner(wall)
 		}
 		if eok && r.idle() {
-			at := e.Add(w.r.cfg.IdleAfter)
-			if q := r.active.Add(w.r.cfg.IdleAfter); q.After(at) {
-				at = q
+			if at, ok := w.wakeFor(r, e, now); ok {
+				sooner(at)
 			}
-			if !at.After(now) {
-				at = now.Add(drainEvery / 2) // due, but other members are not quiet yet
-			}
-			sooner(at)
 		}
 	}
 	return max(wake.Sub(now), 0)

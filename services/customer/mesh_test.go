@@ -67,7 +67,7 @@ func (m *mesh) start() {
 	products, err := m.def.Products(&service.Config{})
 	require.NoError(m.t, err)
 	m.runner, err = stream.NewRunner(stream.Config{
-		Kafka: m.client, Registry: stream.FromRegistry(m.reg), StateDir: m.dir, IdleAfter: m.idle, CommitInterval: 50 * time.Millisecond,
+		Kafka: m.client, Registry: stream.FromRegistry(m.reg), StateDir: m.dir, IdleAfter: m.idle, HistoryIdle: m.idle, CommitInterval: 50 * time.Millisecond,
 	}, products...)
 	require.NoError(m.t, err)
 	ctx, stop := context.WithCancel(context.Background())

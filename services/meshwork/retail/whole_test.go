@@ -65,6 +65,7 @@ func TestWholeFileThroughTheMesh(t *testing.T) {
 	start, cpu := time.Now(), cpuTime()
 	publish(t, client, reg, file)
 	t.Logf("published after %v", time.Since(start))
+	runner.EndHistory()
 	require.Eventually(t, func() bool {
 		done, err := runner.CaughtUp(t.Context())
 		return err == nil && done

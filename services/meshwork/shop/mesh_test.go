@@ -72,7 +72,7 @@ func openMesh(t *testing.T) *mesh {
 			continue
 		}
 		r, err := stream.NewRunner(stream.Config{
-			Kafka: client, Registry: stream.FromRegistry(m.reg), Service: s.Name, StateDir: t.TempDir(), IdleAfter: 5 * time.Second,
+			Kafka: client, Registry: stream.FromRegistry(m.reg), Service: s.Name, StateDir: t.TempDir(), HistoryIdle: 5 * time.Second,
 		}, products...)
 		require.NoError(t, err)
 		m.runners = append(m.runners, r)

@@ -160,6 +160,12 @@ func (u *up) start(ctx context.Context) (err error) {
 		StateDir:   filepath.Join(c.DataDir, "state"),
 		HTTPListen: c.HTTPListen, CommitInterval: c.CommitInterval, Memory: c.Memory, Compression: "lz4", CreateTopics: true, ShutdownTimeout: stopTimeout,
 	}
+	if c.Replay != "" || u.sim != nil && !u.sim.live {
+		cfg.HistoryIdle = -1 // however slowly it is told: feed says when it is over
+	}
+	if u.sim != nil && !u.sim.live {
+		cfg.MaxAhead = -1 // a shop with a time of its own may be ahead of ours
+	}
 	if len(c.Kafka) == 0 {
 		u.broker, err = broker.Start(ctx, broker.Config{Dir: filepath.Join(c.DataDir, "kafka"), Listen: c.KafkaListen, Log: u.brokerLog()})
 		if err != nil {
@@ -271,6 +277,7 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 	if err != nil {
 		return err
 	}
+	u.platform.EndHistory()
 	if !c.Exit {
 		return nil
 	}
