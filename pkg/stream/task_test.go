@@ -47,6 +47,24 @@ func (l *logs) of(def *definition) (all []published) {
 	return all
 }
 
+// last is what there is in the end when states are published once per
+// transaction: the newest value of every key, and all else in order.
+func (l *logs) last(def *definition) any {
+	type place struct{ topic, key string }
+	states, events := map[place]string{}, map[string][]published{}
+	for _, r := range l.of(def) {
+		o := def.outputs[r.out]
+		if o.kind == outTable || def.isLatest(o) {
+			if states[place{o.info.Name, r.key}] = string(r.value); r.value == nil {
+				delete(states, place{o.info.Name, r.key})
+			}
+			continue
+		}
+		events[o.info.Name] = append(events[o.info.Name], r)
+	}
+	return []any{states, events}
+}
+
 // process is a task with its store, as a process would have them.
 type process struct {
 	t     require.TestingT
@@ -140,7 +158,21 @@ func TestAnyScheduleGivesTheSameRecords(t *testing.T) {
 			return nil
 		}))
 	closing := Define(s.Counts, Spec{Window: Tumbling(4 * time.Hour), Emit: OnClose}, On(s.Hits, addTo))
-	for name, def := range map[string]Definition{"timers": plain, "sessions": windows, "closing": closing} {
+	latest := Define(s.Counts, Spec{Emit: OnCommit, Emits: []TopicRef{s.Alerts, s.Names}}, On(s.Hits, func(c *Ctx[string, sample.Count], h sample.Hit) error {
+		Emit(c, s.Alerts, c.Key, sample.Hit{Key: c.Key, ID: c.ID(), N: h.N})
+		switch {
+		case h.N == 0:
+			EmitTombstone(c, s.Names, h.ID)
+			c.Delete()
+			return nil
+		case h.N == 1:
+			Emit(c, s.Names, h.ID, sample.Name{Key: h.ID, Text: "never"})
+			return Reject(errors.New("one"))
+		}
+		Emit(c, s.Names, h.ID, sample.Name{Key: h.ID, Text: c.Time().Format(time.RFC3339)})
+		return addTo(c, h)
+	}))
+	for name, def := range map[string]Definition{"timers": plain, "sessions": windows, "closing": closing, "on commit": latest} {
 		t.Run(name, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { anySchedule(t, s, def) }) })
 	}
 }
@@ -214,5 +246,9 @@ func anySchedule(t *rapid.T, s *sample.Topics, def Definition) {
 	}
 	rough.advance(end, got)
 	require.NoError(t, rough.task.Seal(got))
+	if def.definition().spec.Emit == OnCommit {
+		require.Equal(t, want.last(def.definition()), got.last(def.definition()))
+		return
+	}
 	require.Equal(t, want.of(def.definition()), got.of(def.definition()))
 }
