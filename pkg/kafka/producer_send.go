@@ -28,11 +28,11 @@ func (p *Producer) run() {
 
 // dispatch starts what can be started and returns when to look again at the latest.
 func (p *Producer) dispatch() time.Duration {
-	ready, wait := p.ready()
+	ready, gathering, wait := p.ready()
 	if len(ready) == 0 {
 		return wait
 	}
-	if err := p.identify(ready); err != nil {
+	if err := p.identify(slices.Concat(ready, gathering)); err != nil {
 		p.postpone(ready, err)
 		return 20 * time.Millisecond
 	}
@@ -45,6 +45,13 @@ func (p *Producer) dispatch() time.Duration {
 			continue
 		}
 		byLeader[id] = append(byLeader[id], pt)
+	}
+	// What would be due a moment later rides along: a topic of a dozen partitions
+	// would otherwise make a dozen requests of one linger.
+	for _, pt := range gathering {
+		if id, err := p.c.leader(p.ctx, pt.tp); err == nil && len(byLeader[id]) > 0 {
+			byLeader[id] = append(byLeader[id], pt)
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,12 +66,13 @@ func (p *Producer) dispatch() time.Duration {
 	return wait
 }
 
-// ready lists the partitions whose first batch can be sent now.
-func (p *Producer) ready() ([]*outPart, time.Duration) {
+// ready lists the partitions whose first batch is to be sent now, and those
+// whose batch could be, but still gathers records.
+func (p *Producer) ready() (ready, gathering []*outPart, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now, wait := time.Now(), time.Hour
-	var ready []*outPart
+	now := time.Now()
+	wait = time.Hour
 	for _, pt := range p.order {
 		if pt.inflight || len(pt.queue) == 0 {
 			continue
@@ -78,11 +86,14 @@ func (p *Producer) ready() ([]*outPart, time.Duration) {
 		}
 		if due.After(now) {
 			wait = min(wait, due.Sub(now))
+			if !pt.retryAt.After(now) {
+				gathering = append(gathering, pt)
+			}
 			continue
 		}
 		ready = append(ready, pt)
 	}
-	return ready, wait
+	return ready, gathering, wait
 }
 
 // pack makes one request's items of the partitions' first batches, by topic.
