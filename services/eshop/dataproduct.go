@@ -25,7 +25,7 @@ func Products(rules Rules) ([]stream.Definition, error) {
 	}
 	f := &shopfront{
 		rules: rules, products: stream.Lookup(product.ProductState),
-		customers: stream.Lookup(customer.CustomerState),
+		customers: stream.Lookup(customer.CustomerState).Keep(names),
 	}
 	visitors := stream.Define(shop.VisitorState, stream.Spec{
 		OnError: onError(),

@@ -51,7 +51,7 @@ func Service(getenv func(string) string) service.Definition {
 
 // mount adds the API to the mux of the process.
 func mount(mux *http.ServeMux, rules Rules, deps service.Deps) error {
-	rows, err := query.Open(shop.CartState, deps.Kafka, deps.Registry, deps.Log)
+	rows, err := query.Open(shop.CartState, deps.Kafka, deps.Registry, deps.Log, query.WithPages(deps.Pages))
 	if err != nil {
 		return fmt.Errorf("shop API: %w", err)
 	}

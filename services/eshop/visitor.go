@@ -289,6 +289,11 @@ func (f *shopfront) product(c visitor, it *shop.ItemAction) shop.CartProduct {
 	return p
 }
 
+// names is what carts tell of a customer, and all that is kept here of a million of them.
+func names(c customer.Customer) customer.Customer {
+	return customer.Customer{FirstName: short(c.FirstName), LastName: short(c.LastName)}
+}
+
 // customer is who the visitor is, with the names that the customer domain has.
 func (f *shopfront) customer(c visitor) schemas.Opt[shop.CartCustomer] {
 	id, ok := c.State.CustomerID.Get()
@@ -297,7 +302,7 @@ func (f *shopfront) customer(c visitor) schemas.Opt[shop.CartCustomer] {
 	}
 	who := shop.CartCustomer{ID: id}
 	if row, known := f.customers.Get(c, id); known {
-		who.FirstName, who.LastName = short(row.FirstName), short(row.LastName)
+		who.FirstName, who.LastName = row.FirstName, row.LastName
 	}
 	return schemas.Some(who)
 }

@@ -28,7 +28,7 @@ func Products(rules Rules) ([]stream.Definition, error) {
 	}
 	l := lifecycle{
 		rules:     rules,
-		customers: stream.Lookup(customer.CustomerState),
+		customers: stream.Lookup(customer.CustomerState).Keep(names),
 		products:  stream.Lookup(product.ProductState),
 	}
 	orders := stream.Define(orderproc.OrderState, stream.Spec{

@@ -25,6 +25,14 @@ func (l lifecycle) enrich(c order, o *orderproc.Order) {
 	}
 }
 
+// names is what orders tell of a customer, and all that is kept here of a million of them.
+func names(c customer.Customer) customer.Customer {
+	if name := nameOf(&c); name.Valid {
+		return customer.Customer{FirstName: name}
+	}
+	return customer.Customer{}
+}
+
 // nameOf is how an order calls a customer: by first and last name, or by the company.
 func nameOf(c *customer.Customer) schemas.Opt[string] {
 	name := strings.TrimSpace(c.FirstName.Value + " " + c.LastName.Value)

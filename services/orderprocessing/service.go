@@ -46,7 +46,7 @@ func Service(getenv func(string) string) service.Definition {
 
 // mount adds the REST API to the mux of the process.
 func mount(mux *http.ServeMux, rules Rules, deps service.Deps) error {
-	orders, err := query.Open(orderproc.OrderState, deps.Kafka, deps.Registry, deps.Log)
+	orders, err := query.Open(orderproc.OrderState, deps.Kafka, deps.Registry, deps.Log, query.WithPages(deps.Pages))
 	if err != nil {
 		return fmt.Errorf("orders API: %w", err)
 	}

@@ -27,17 +27,17 @@ func Service(_ func(string) string) service.Definition {
 
 // mount adds the query API to the mux of the process.
 func mount(mux *http.ServeMux, deps service.Deps) error {
-	rows, err := query.Open(prodrec.RecommendationState, deps.Kafka, deps.Registry, deps.Log)
+	rows, err := query.Open(prodrec.RecommendationState, deps.Kafka, deps.Registry, deps.Log, query.WithPages(deps.Pages))
 	if err != nil {
 		return fmt.Errorf("recommendations API: %w", err)
 	}
 	deps.OnStop("recommendation table", rows.Close)
-	popular, err := query.Open(prodrec.PopularItemsState, deps.Kafka, deps.Registry, deps.Log)
+	popular, err := query.Open(prodrec.PopularItemsState, deps.Kafka, deps.Registry, deps.Log, query.WithPages(deps.Pages))
 	if err != nil {
 		return fmt.Errorf("recommendations API: %w", err)
 	}
 	deps.OnStop("popular items table", popular.Close)
-	products, err := query.Open(product.ProductState, deps.Kafka, deps.Registry, deps.Log)
+	products, err := query.Open(product.ProductState, deps.Kafka, deps.Registry, deps.Log, query.WithPages(deps.Pages))
 	if err != nil {
 		return fmt.Errorf("recommendations API: %w", err)
 	}

@@ -7,6 +7,6 @@
 // was when it was started, Get returns ErrNotReady.
 //
 // One goroutine follows the topic and owns the writing; Get may be called by any number of goroutines and does not
-// block on Kafka. The copy is in memory and needs about the size of the encoded rows. A crash loses nothing: the
-// copy is read again. Close ends the goroutine and waits for it.
+// block on Kafka. The copy is in memory and needs about the size of the encoded rows; WithPages bounds that, and leaves
+// the rest to a scratch file. A crash loses nothing: the copy is read again. Close ends the goroutine and waits for it.
 package query

@@ -30,6 +30,7 @@ type Table[K, V any] struct {
 	kafka *kafka.Client
 	dec   *avro.Decoder[V]
 	log   *zap.Logger
+	pages *state.Pages
 
 	ctx  context.Context //nolint:containedctx // the life of the goroutine, which Get starts
 	stop context.CancelFunc
@@ -41,8 +42,22 @@ type Table[K, V any] struct {
 	rows    state.Store
 }
 
+// Option adjusts a table.
+type Option func(*options)
+
+type options struct{ pages *state.Pages }
+
+// WithPages lets the copy share a limit of memory with other state of the process: what does not fit lies in a file.
+func WithPages(p *state.Pages) Option { return func(o *options) { o.pages = p } }
+
 // Open prepares a table. It does not connect: the first Get does.
-func Open[K, V any](topic *schemas.Topic[K, V], client *kafka.Client, source avro.SchemaSource, log *zap.Logger) (*Table[K, V], error) {
+func Open[K, V any](topic *schemas.Topic[K, V], client *kafka.Client, source avro.SchemaSource, log *zap.Logger,
+	with ...Option,
+) (*Table[K, V], error) {
+	var o options
+	for _, f := range with {
+		f(&o)
+	}
 	dec, err := avro.NewTopicDecoder(topic, source)
 	if err != nil {
 		return nil, fmt.Errorf("table of %s: %w", topic.Name(), err)
@@ -50,7 +65,7 @@ func Open[K, V any](topic *schemas.Topic[K, V], client *kafka.Client, source avr
 	ctx, stop := context.WithCancel(context.Background()) //nolint:gosec // Close calls stop
 	return &Table[K, V]{
 		topic: topic, kafka: client, dec: dec, log: log.With(zap.String("topic", topic.Name())), ctx: ctx, stop: stop,
-		done: make(chan struct{}),
+		done: make(chan struct{}), pages: o.pages,
 	}, nil
 }
 
@@ -142,7 +157,7 @@ func (t *Table[K, V]) follow() error {
 	if err != nil {
 		return err
 	}
-	rows, err := state.OpenMemory("", state.Options{})
+	rows, err := state.OpenMemory("", state.Options{Pages: t.pages})
 	if err != nil {
 		return err
 	}

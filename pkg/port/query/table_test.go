@@ -13,6 +13,7 @@ import (
 	"meshwork.dev/pkg/broker"
 	"meshwork.dev/pkg/kafka"
 	"meshwork.dev/pkg/port/query"
+	"meshwork.dev/pkg/state"
 	"meshwork.dev/schemas/customer"
 )
 
@@ -38,7 +39,9 @@ func TestTableFollowsItsTopic(t *testing.T) {
 	client, err := kafka.NewClient(kafka.Config{Brokers: []string{b.Addr()}})
 	require.NoError(t, err)
 	defer client.Close()
-	table, err := query.Open(topic, client, oneSchema{}, zap.NewNop())
+	pages := state.NewPages(t.TempDir(), 4096) // everything lies in the file
+	defer func() { require.NoError(t, pages.Close()) }()
+	table, err := query.Open(topic, client, oneSchema{}, zap.NewNop(), query.WithPages(pages))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, table.Close()) }()
 
