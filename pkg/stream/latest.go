@@ -79,7 +79,7 @@ func (t *Task) publishLatest(sink Sink) {
 			if flags&latestGone != 0 {
 				b = nil
 			}
-			t.publishAs(sink, out, t.partitionFor(out, key), ts, key, b, id, trace)
+			t.publishAs(sink, out, t.partitionFor(out, key), ts, key, b, id, &trace)
 			return true
 		})
 		kept.Reset()

@@ -419,10 +419,10 @@ func (t *Task) flush(sink Sink) {
 
 // publish sends a record with its envelope.
 func (t *Task) publish(sink Sink, out int, partition int32, ts int64, key, value []byte) {
-	t.publishAs(sink, out, partition, ts, key, value, t.nextID(), t.org.trace)
+	t.publishAs(sink, out, partition, ts, key, value, t.nextID(), &t.org.trace)
 }
 
-func (t *Task) publishAs(sink Sink, out int, partition int32, ts int64, key, value []byte, id event.ID, trace event.Trace) {
+func (t *Task) publishAs(sink Sink, out int, partition int32, ts int64, key, value []byte, id event.ID, trace *event.Trace) {
 	if trace.Valid() {
 		var n int
 		t.hbuf, n = t.outs[out].tmpl.Append(t.hbuf[:0], id, time.UnixMilli(ts), trace.ChildOf(id))
