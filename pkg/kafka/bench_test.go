@@ -380,7 +380,7 @@ func BenchmarkFetchLoopback(b *testing.B) {
 
 func BenchmarkEncode(b *testing.B) {
 	key, value := []byte("key-12345"), bytes.Repeat([]byte("0123456789"), 10)
-	for _, codec := range []Codec{CodecNone, CodecLZ4, CodecZstd} {
+	for _, codec := range []Codec{CodecNone, CodecSnappy, CodecLZ4, CodecZstd} {
 		b.Run(codec.String(), func(b *testing.B) {
 			bb := &BatchBuilder{Codec: codec}
 			var out []byte

@@ -158,7 +158,7 @@ func (u *up) start(ctx context.Context) (err error) {
 		Registry:   service.RegistryConfig{URLs: c.Registry, RegistryAuth: c.RegistryAuth},
 		Log:        service.LogConfig{Level: c.LogLevel, Format: c.LogFormat},
 		StateDir:   filepath.Join(c.DataDir, "state"),
-		HTTPListen: c.HTTPListen, CommitInterval: c.CommitInterval, Memory: c.Memory, Compression: "lz4", CreateTopics: true, ShutdownTimeout: stopTimeout,
+		HTTPListen: c.HTTPListen, CommitInterval: c.CommitInterval, Memory: c.Memory, Compression: "snappy", CreateTopics: true, ShutdownTimeout: stopTimeout,
 	}
 	if c.Replay != "" || u.sim != nil && !u.sim.live {
 		cfg.HistoryIdle = -1 // however slowly it is told: feed says when it is over
