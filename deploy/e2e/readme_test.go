@@ -53,6 +53,13 @@ func TestReadmeSnippets(t *testing.T) {
 		require.Len(t, strings.Split(strings.TrimSpace(out), "\n"), 5)
 		require.Contains(t, out, `"productId"`)
 	})
+	t.Run("meshwork topics --check", func(t *testing.T) { // all six services: nothing differs from the descriptors
+		until(t, time.Minute, "no findings", func() (bool, string) {
+			out, err := exec.CommandContext(t.Context(), command(t, "meshwork"), "topics", "--check", "--kafka", broker, "--registry", url).CombinedOutput()
+			return err == nil, string(out)
+		})
+	})
+	t.Run("metrics", func(t *testing.T) { requireMetrics(t, "http://"+web, url) })
 	t.Run("kcat", func(t *testing.T) {
 		if _, err := exec.LookPath("kcat"); err != nil {
 			t.Skip("kcat is not on the path")

@@ -56,12 +56,12 @@ def newest(consumer, topic):
 
 
 def filled(value):
-    """How many values of a document are there: neither null nor empty."""
+    """How many values of a document say something: neither null nor empty nor zero."""
     if isinstance(value, dict):
         return sum(map(filled, value.values()))
     if isinstance(value, list):
         return sum(map(filled, value))
-    return 0 if value is None or value == "" else 1
+    return 0 if value is None or value == "" or value == 0 else 1
 
 
 def plain(value):
