@@ -111,13 +111,19 @@ func (x *exec[K, V]) load() (old []byte, ok bool, err error) {
 		x.c.State = zero
 		return nil, false, nil
 	}
-	if err := x.dec.Decode(&x.c.State, old); err != nil {
-		if avro.IsRetriable(err) {
-			return nil, false, err
-		}
-		return nil, false, &fatal{fmt.Errorf("row of key %q: %w", x.c.key, err)}
+	if err := x.decodeRow(old); err != nil {
+		return nil, false, err
 	}
 	return old, true, nil
+}
+
+// decodeRow makes a stored row the one at hand.
+func (x *exec[K, V]) decodeRow(value []byte) error {
+	err := x.dec.Decode(&x.c.State, value)
+	if err == nil || avro.IsRetriable(err) {
+		return err
+	}
+	return &fatal{fmt.Errorf("row of key %q: %w", x.c.key, err)}
 }
 
 // row runs a reaction on the row under skey, without windows.
@@ -210,10 +216,15 @@ func (x *exec[K, V]) publishChanged(sink Sink) {
 		t.org = current{input: -1, offset: last.offset, ts: last.ts, source: event.Source(origin + string(key))}
 		switch key[0] {
 		case rowState:
+			if deleted {
+				if _, there := t.base(key); !there {
+					return true // it came and went within the transaction
+				}
+			}
 			t.publish(sink, 0, t.p, t.org.ts, key[1:], value)
 		case rowWindow:
 			k, start, err := cutWindow(key[1:])
-			if err != nil || deleted { // a closed window keeps its published row
+			if err != nil || deleted { // see published.go
 				return true
 			}
 			if s, ok := x.spanOf(k, start); ok && x.setKey(k) == nil && x.dec.Decode(&x.c.State, value) == nil {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-
-	"meshwork.dev/pkg/avro"
 )
 
 func cutWindow(b []byte) (key []byte, start int64, err error) {
@@ -58,14 +56,16 @@ func (x *exec[K, V]) windowRow(s span, call func(*Ctx[K, V]) error) error {
 	}
 	every := t.def.spec.Emit == EveryUpdate
 	if x.c.deleted {
-		if ok {
-			x.dropWindow(s.start)
-			if every {
-				okey := x.outKey(s)
-				t.pend.emit(0, t.partitionFor(0, okey), t.org.ts, okey, nil, true)
-			}
+		if !ok {
+			return nil
 		}
-		return nil
+		x.dropWindow(s.start)
+		if every {
+			okey := x.outKey(s)
+			t.pend.emit(0, t.partitionFor(0, okey), t.org.ts, okey, nil, true)
+			return nil
+		}
+		return x.unpublish(nil, s)
 	}
 	if !ok {
 		x.enc = x.encode(x.enc[:0], &x.c.State)
@@ -112,17 +112,21 @@ func (x *exec[K, V]) closeWindow(rest []byte) error {
 	x.skey = x.windowKeyOf(x.skey[:0], rowWindow, start)
 	t := x.t
 	row, ok := t.get(x.skey)
-	if ok && t.def.spec.Emit == OnClose {
-		if err := x.dec.Decode(&x.c.State, row); err != nil {
-			if avro.IsRetriable(err) {
-				return err
-			}
-			return &fatal{fmt.Errorf("row of key %q: %w", key, err)}
+	switch {
+	case !ok:
+	case t.def.spec.Emit == OnCommit:
+		if err := x.publishLast(s); err != nil {
+			return err
+		}
+	case t.def.spec.Emit == OnClose:
+		if err := x.decodeRow(row); err != nil {
+			return err
 		}
 		okey := x.outKey(s)
 		x.enc = x.encode(x.enc[:0], &x.c.State)
 		// The row belongs to its window, not to the moment that closed it.
 		t.pend.emit(0, t.partitionFor(0, okey), s.end-1, okey, x.enc, false)
+	default: // every update has been published
 	}
 	x.dropWindow(start)
 	if t.def.spec.Window.kind == sessionWindow {
@@ -142,7 +146,10 @@ func (x *exec[K, V]) openSessions(key []byte) []span {
 	t := x.t
 	t.kbuf = append(append(t.kbuf[:0], sessions), key...)
 	b, _ := t.get(t.kbuf)
-	var list []span
+	return readSessions(b)
+}
+
+func readSessions(b []byte) (list []span) {
 	for ; len(b) >= 16; b = b[16:] {
 		list = append(list, span{int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))})
 	}
@@ -225,13 +232,16 @@ func (x *exec[K, V]) session(at int64, r reaction[K, V]) error {
 			t.pend.emit(0, t.partitionFor(0, okey), t.org.ts, okey, nil, true)
 		}
 		x.putSessions(rest)
-		return nil
+		return x.unpublish(nil, joined...)
 	}
 	okey := x.outKey(whole)
 	x.enc = x.encode(x.enc[:0], &x.c.State)
 	t.pend.put(x.skey, x.enc)
 	if every {
 		t.pend.emit(0, t.partitionFor(0, okey), t.org.ts, okey, x.enc, false)
+	}
+	if err := x.unpublish(okey, joined...); err != nil {
+		return err
 	}
 	t.kbuf = x.windowKeyOf(t.kbuf[:0], closeTimer, merged.start)
 	t.setDue(t.kbuf, whole.end+w.grace)
