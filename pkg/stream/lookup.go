@@ -14,10 +14,41 @@ import (
 
 // Tables are the copies of [Lookup] topics in a process. Runners that are given
 // the same one share them: a topic is read and held once, however many products
-// look into it. The zero value is ready; it must not be copied.
+// look into it. They also take turns in reading long changelogs. The zero value
+// is ready; it must not be copied.
 type Tables struct {
-	mu sync.Mutex
-	m  map[tableKey]*follower
+	mu    sync.Mutex
+	m     map[tableKey]*follower
+	turns chan struct{} // full while nobody else may begin
+}
+
+const (
+	// turns is how many tasks of a process read long changelogs at a time. A
+	// process that starts without local state has hundreds, and each holds what it
+	// has fetched and not applied yet.
+	turns = 8
+	// longRead is from how many offsets on a changelog is long. A short one is the
+	// tail after a crash, and may have to wait for a transaction to end: that must
+	// not keep anybody else waiting.
+	longRead = 10_000
+)
+
+// turn waits until a task may read so many offsets. leave lets the next one.
+func (s *Tables) turn(ctx context.Context, offsets int64) (leave func(), err error) {
+	if offsets < longRead {
+		return func() {}, nil
+	}
+	s.mu.Lock()
+	if s.turns == nil {
+		s.turns = make(chan struct{}, turns)
+	}
+	s.mu.Unlock()
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 type tableKey struct {

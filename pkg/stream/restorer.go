@@ -339,6 +339,15 @@ func (res *restore) follow(ctx context.Context, goals map[kafka.TopicPartition]*
 		return nil
 	}
 	w := res.w
+	behind := int64(0)
+	for _, g := range goals {
+		behind += g.to - g.from
+	}
+	leave, err := w.r.cfg.Tables.turn(ctx, behind)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	f := w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxBufferedBytes: 8 << 20})
 	defer f.Close()
 	for tp, g := range goals {

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -131,4 +132,29 @@ func TestKeepHoldsPartOfEveryRow(t *testing.T) {
 		return true
 	}, 20*time.Second, 10*time.Millisecond)
 	n.stopAlone(t)
+}
+
+func TestLongReadsTakeTurns(t *testing.T) {
+	var s Tables
+	var leave []func()
+	for range turns {
+		f, err := s.turn(t.Context(), longRead)
+		require.NoError(t, err)
+		leave = append(leave, f)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.turn(ctx, longRead)
+	require.ErrorIs(t, err, context.Canceled)
+	short, err := s.turn(ctx, longRead-1)
+	require.NoError(t, err, "a tail waits for nobody")
+	short()
+	leave[0]()
+	f, err := s.turn(t.Context(), longRead)
+	require.NoError(t, err)
+	f()
+	for _, f := range leave[1:] {
+		f()
+	}
+	require.Empty(t, s.turns)
 }
