@@ -35,15 +35,43 @@ func (m *mesh) served(t testing.TB) *httptest.Server {
 const pageView = `{"idempotenceId":"load-%d","visitorId":"visitor-%d","kind":"PAGE","store":"uk","userAgent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36","page":{"page":{"id":"product/85123A","name":"WHITE HANGING HEART T-LIGHT HOLDER","url":"https://shop.example/product/85123A"},"destinationUrl":"https://shop.example/product/85123A","referringUrl":"https://shop.example/","filters":[],"productId":"85123A"}}`
 
 // BenchmarkIngest posts 5,000 actions a second, one per request, over 64 connections that are kept open, to the API on
-// an embedded broker; clients, API and broker share the process. Latency is measured from when a request was due, so
-// that a slow answer also counts against those that waited behind it. Use -benchtime 25000x for five seconds.
+// an embedded broker; clients, API and broker share the process. Use -benchtime 25000x for five seconds.
 func BenchmarkIngest(b *testing.B) {
-	const rate, connections = 5000, 64
+	load{rate: 5000, connections: 64, actions: 1}.run(b)
+}
+
+// BenchmarkIngestBatch posts as many actions in batches of a hundred.
+func BenchmarkIngestBatch(b *testing.B) {
+	load{rate: 50, connections: 8, actions: 100}.run(b)
+}
+
+// load is so many requests a second with so many actions each.
+type load struct{ rate, connections, actions int }
+
+// body is the n-th request.
+func (l load) body(n int) (path string, body []byte) {
+	if l.actions == 1 {
+		return "/shop/actions", fmt.Appendf(nil, pageView, n, n%10_000)
+	}
+	body = append(body, '[')
+	for i := range l.actions {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = fmt.Appendf(body, pageView, n*l.actions+i, (n*l.actions+i)%10_000)
+	}
+	return "/shop/actions:batch", append(body, ']')
+}
+
+// run sends b.N actions, at least those of a second. Latency is measured from when a request was due, so that a slow
+// answer also counts against those that waited behind it.
+func (l load) run(b *testing.B) {
 	m := newMesh(b)
 	web := m.served(b)
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.connections, MaxConnsPerHost: l.connections}}
 	post := func(n int) error {
-		resp, err := client.Post(web.URL+"/shop/actions", "application/json", bytes.NewReader(fmt.Appendf(nil, pageView, n, n%10_000)))
+		path, body := l.body(n)
+		resp, err := client.Post(web.URL+path, "application/json", bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -54,17 +82,17 @@ func BenchmarkIngest(b *testing.B) {
 		}
 		return nil
 	}
-	require.NoError(b, post(-1)) // registers the schema
+	require.NoError(b, post(1_000_000)) // registers the schema
 	b.ResetTimer()
-	n := max(b.N, rate)
+	n := max(b.N/l.actions, l.rate)
 	took := make([]time.Duration, n)
-	errs := make([]error, connections)
+	errs := make([]error, l.connections)
 	before, start := cpu(b), time.Now()
 	var wg sync.WaitGroup
-	for c := range connections {
+	for c := range l.connections {
 		wg.Go(func() {
-			for i := c; i < n; i += connections {
-				due := start.Add(time.Duration(i) * time.Second / rate)
+			for i := c; i < n; i += l.connections {
+				due := start.Add(time.Duration(i) * time.Second / time.Duration(l.rate))
 				time.Sleep(time.Until(due)) // the pace of the load, not a synchronisation
 				if err := post(i); err != nil {
 					errs[c] = err
@@ -82,7 +110,7 @@ func BenchmarkIngest(b *testing.B) {
 	b.ReportMetric(float64(took[n/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(took[n*99/100].Microseconds())/1000, "p99-ms")
 	b.ReportMetric(float64(took[n-1].Microseconds())/1000, "max-ms")
-	b.ReportMetric(float64(n)/whole.Seconds(), "req/s")
-	b.ReportMetric(float64(used.Microseconds())/float64(n), "cpu-us/req")
-	require.EqualValues(b, n+1, m.written(b, "priv.ecomm.shop.shop-action.event.v1"), "every 202 is in the topic")
+	b.ReportMetric(float64(n*l.actions)/whole.Seconds(), "actions/s")
+	b.ReportMetric(float64(used.Microseconds())/float64(n*l.actions), "cpu-us/action")
+	require.EqualValues(b, (n+1)*l.actions, m.written(b, "priv.ecomm.shop.shop-action.event.v1"), "every 202 is in the topic")
 }

@@ -1,0 +1,34 @@
+package service
+
+import (
+	"math"
+	"runtime/debug"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMemoryIsSharedOut(t *testing.T) {
+	require.NoError(t, checkMemory(0))
+	require.NoError(t, checkMemory(960))
+	require.Error(t, checkMemory(-1))
+	require.Error(t, checkMemory(100))
+
+	before := debug.SetMemoryLimit(-1)
+	m := newMemory(t.TempDir(), 960)
+	if before == math.MaxInt64 {
+		require.Equal(t, int64(480<<20), debug.SetMemoryLimit(-1))
+	}
+	require.NotNil(t, m.options().Pages)
+	require.Equal(t, 60<<20/23, m.txnBytes(23))
+	require.Equal(t, 8<<20, m.txnBytes(1), "no more than the engine's default")
+	require.Equal(t, 512<<10, m.txnBytes(1000))
+	require.NoError(t, m.close())
+	require.Equal(t, before, debug.SetMemoryLimit(-1))
+
+	free := newMemory(t.TempDir(), 0)
+	require.Nil(t, free.options().Pages)
+	require.Zero(t, free.txnBytes(23), "the engine's default")
+	require.Equal(t, before, debug.SetMemoryLimit(-1))
+	require.NoError(t, free.close())
+}
