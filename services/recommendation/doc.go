@@ -8,12 +8,15 @@
 // what the customer bought nor what is bought with the product.
 //
 // Ordering. What one shopper does reaches the lists in the order of its partition; orders, which come on another way, a
-// commit later. Counts are sums, so their order does not matter. Lists read the counts as they are at that moment,
-// not as of the event: a repetition from scratch may make different lists on the way, and the same once a shopper comes
-// again after all orders have been counted. A list that is a day old is made anew when its shopper does anything.
+// commit later. Counts are sums, so their order does not matter. Lists read the counts as they were at most half a
+// second ago, not as of the event: a repetition from scratch may make different lists on the way, and the same once a
+// shopper comes again after all orders have been counted. A list that is a day old is made anew when its shopper does
+// anything.
 //
-// An anonymous visitor is forgotten at the end of the day (UTC) 30 days after the last action. At login what the visitor did goes over to the
-// customer, and the visitor's row is removed.
+// An anonymous visitor is forgotten at the end of the day (UTC) 30 days after the last action. At login what the visitor
+// did goes over to the customer, and the visitor's row is removed. A replay that takes more than 30 days into one
+// transaction is ahead of what it re-keys: visitors of a month ago may then be forgotten between two of their actions,
+// and the step between these is not counted.
 //
 // Nothing here starts goroutines; the query API's table does, and is closed with the service. A crash loses nothing that
 // was committed.

@@ -68,6 +68,8 @@ func (r *recommender) recommend(c *stream.Ctx[string, prodrec.Recommendation], s
 		b.keep(prodrec.ListKindRepeatPurchase)
 		b.keep(prodrec.ListKindNewItems)
 		b.all = b.available(b.all)
+		// Only who bought nothing that is available has to be looked up.
+		b.buyer = s.CustomerID.Valid && (b.has(prodrec.ListKindRepeatPurchase) || r.bought(c))
 	}
 	switch {
 	case len(s.Cart) == 0:
@@ -90,6 +92,12 @@ func (r *recommender) recommend(c *stream.Ctx[string, prodrec.Recommendation], s
 	c.State.Key, c.State.CustomerID, c.State.VisitorID = s.Key, s.CustomerID, s.VisitorID
 	b.end(&c.State)
 	return nil
+}
+
+// bought says whether the customer ever bought anything.
+func (r *recommender) bought(c *stream.Ctx[string, prodrec.Recommendation]) bool {
+	_, ok := r.histories.Get(c, c.Key)
+	return ok
 }
 
 // gone removes the row of a visitor who was forgotten or became a customer.
@@ -135,7 +143,8 @@ func mixed(lists []prodrec.RecommendationList, size int) []prodrec.RecommendedIt
 type build struct {
 	r          *recommender
 	old, lists []prodrec.RecommendationList
-	all        []prodrec.RecommendedItem // the list over all by purchases; of who never bought, what it was
+	all        []prodrec.RecommendedItem // the list over all by purchases
+	buyer      bool                      // there are any
 	at         time.Time
 	items      *reader
 }
@@ -143,7 +152,7 @@ type build struct {
 // purchases makes the lists that follow from purchases.
 func (b *build) purchases(h *prodrec.PurchaseHistory) {
 	all, repeat, fresh := b.r.scorer.Purchases(h, b.items, model.DayOf(b.at))
-	b.all = all
+	b.all, b.buyer = all, len(h.Purchases) > 0
 	b.set(prodrec.ListKindRepeatPurchase, repeat)
 	b.set(prodrec.ListKindNewItems, fresh)
 }
@@ -151,7 +160,7 @@ func (b *build) purchases(h *prodrec.PurchaseHistory) {
 // end fills the row.
 func (b *build) end(out *prodrec.Recommendation) {
 	out.Lists, out.ModelID, out.AsOf = b.lists, model.ModelID, b.at
-	if out.Items = b.all; !b.has(prodrec.ListKindRepeatPurchase) {
+	if out.Items = b.all; !b.buyer {
 		out.Items = mixed(b.lists, b.r.params.Size)
 	}
 }

@@ -22,5 +22,6 @@
 // no list. Equal scores are ordered by product id, so results are the same everywhere.
 //
 // A Scorer keeps what it has read of products until it is told to forget it, so that lists which are made one after the
-// other do not decode the same rows. It is used by one goroutine at a time. Nothing here blocks, starts goroutines or keeps files.
+// other do not decode the same rows. It is used by one goroutine at a time. Nothing here blocks, starts goroutines or
+// keeps files.
 package model
