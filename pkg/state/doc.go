@@ -16,8 +16,11 @@
 //
 //   - [OpenMemory] keeps every key in memory, outside the Go heap, so that
 //     garbage collection neither scans nor counts it. A log of batches and
-//     incremental snapshots on the local disk make a restart cheap.
-//   - [OpenDisk] keeps keys in Pebble, for state larger than memory.
+//     incremental snapshots on the local disk make a restart cheap. With [Pages]
+//     the stores of a process share a limit: what is beyond lies in a scratch
+//     file that is mapped in and out.
+//   - [OpenDisk] keeps keys in Pebble, for state far larger than what is looked
+//     at.
 //
 // Local files are a cache of the changelog. Damage is detected by checksums
 // and reported as [ErrCorrupt]; the owner then wipes the directory and rebuilds
