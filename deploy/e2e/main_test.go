@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +29,17 @@ var brokers = struct {
 	of map[string]*realkafka.Broker
 }{of: map[string]*realkafka.Broker{}}
 
+// waiting is how many tests that say t.Parallel may run at a time: they wait for sessions, deadlines and brokers more
+// than they compute.
+const waiting = 8
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if runtime.GOMAXPROCS(0) < waiting {
+		if err := flag.Set("test.parallel", strconv.Itoa(waiting)); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	for _, b := range brokers.of {
 		if err := b.Stop(); err != nil {
@@ -36,19 +50,32 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// kafkaOf is the one broker of that version that all tests share; they use names of their own.
+// kafkaOf is the one broker of that version that all tests share; they use names of their own. The brokers of all
+// versions are started together by the first test that asks.
 func kafkaOf(t *testing.T, version string) *realkafka.Broker {
 	t.Helper()
 	brokers.Lock()
 	defer brokers.Unlock()
-	if b := brokers.of[version]; b != nil {
-		return b
+	if len(brokers.of) == 0 {
+		started := make([]*realkafka.Broker, len(realkafka.Versions))
+		faults := make([]error, len(started))
+		var all sync.WaitGroup
+		for i, v := range realkafka.Versions {
+			all.Go(func() {
+				started[i], faults[i] = realkafka.Start(t.Context(), v, realkafka.Options{HeapMB: 768, Say: t.Logf})
+			})
+		}
+		all.Wait()
+		for i, v := range realkafka.Versions {
+			if b := started[i]; b != nil {
+				t.Logf("Apache Kafka %s (%s) at %s", b.Version, b.From, b.Addr)
+				brokers.of[v] = b
+			}
+		}
+		require.NoError(t, errors.Join(faults...))
 	}
-	b, err := realkafka.Start(t.Context(), version, realkafka.Options{HeapMB: 768, Say: t.Logf})
-	require.NoError(t, err)
-	t.Logf("Apache Kafka %s (%s) at %s", b.Version, b.From, b.Addr)
-	brokers.of[version] = b
-	return b
+	require.Contains(t, brokers.of, version, "its start failed before")
+	return brokers.of[version]
 }
 
 // onEveryKafka runs a test against every supported version.
