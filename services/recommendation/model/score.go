@@ -181,7 +181,7 @@ func (c *Scorer) Purchases(h *prodrec.PurchaseHistory, items Items, day int32) (
 		p := &h.Purchases[i]
 		n := c.shelf.of(p.ProductID)
 		x := candidate{item: n, purchase: int32(i)}
-		x.score = frequency(p, day, c.orderDecay, c.p.OrderHalfLife) * c.soldOf(n, items, day).repeat
+		x.score = frequency(p, day, c.orderDecay, c.p.OrderHalfLife) * c.soldOf(n, items, day).repeats(&c.p)
 		again.offer(c, x)
 		if k := &c.work[n]; k.call == c.call {
 			x.score += c.p.Blend * scale * k.neighbour
@@ -246,7 +246,7 @@ func (c *Scorer) judge(items Items, day int32) {
 	for _, n := range c.pool {
 		if r := c.soldOf(n, items, day); r.sold > 0 {
 			k := &c.work[n]
-			k.neighbour = k.score * r.unusual * r.fresh
+			k.neighbour = k.score * r.comes(&c.p)
 		}
 	}
 }

@@ -42,9 +42,9 @@ type item struct {
 	soldIn  uint32
 	day     int32   // for which the following hold
 	sold    float64 // orders; 0 where it is not sold
-	repeat  float64 // how well it sells at present, as a factor of repeat purchase
-	fresh   float64 // and of new items
-	unusual float64 // factor of new items by which what everybody buys counts less
+	trend   float64 // orders of late
+	repeat  float64 // factor of repeat purchase; 0 where nobody has asked
+	newcome float64 // factor of new items; 0 where nobody has asked
 
 	stockIn   uint32
 	available bool
@@ -138,20 +138,32 @@ func (c *Scorer) soldOf(n int32, items Items, day int32) *item {
 	if k.soldIn == s.round && k.day == day {
 		return k
 	}
-	k.soldIn, k.day, k.sold, k.repeat = s.round, day, 0, 1
+	k.soldIn, k.day, k.sold, k.trend, k.repeat, k.newcome = s.round, day, 0, 0, 0, 0
 	r, ok := items.Popularity(k.id)
 	if !ok || r.Baskets == 0 {
 		return k
 	}
-	trend := 0.0
 	for _, x := range r.Periods {
-		trend += float64(x.Baskets) * s.ofLate(day-x.Period*PeriodDays, c.p.TrendHalfLife)
+		k.trend += float64(x.Baskets) * s.ofLate(day-x.Period*PeriodDays, c.p.TrendHalfLife)
 	}
 	k.sold = float64(r.Baskets)
-	k.repeat = math.Pow(trend+1, c.p.RepeatTrend)
-	k.fresh = math.Pow(trend+1, c.p.NewTrend)
-	k.unusual = math.Pow(k.sold, -c.p.Common)
 	return k
+}
+
+// repeats is how well a product sells at present, as a factor of repeat purchase.
+func (k *item) repeats(p *Params) float64 {
+	if k.repeat == 0 {
+		k.repeat = math.Pow(k.trend+1, p.RepeatTrend)
+	}
+	return k.repeat
+}
+
+// comes is the same for new items, among which what everybody buys counts less.
+func (k *item) comes(p *Params) float64 {
+	if k.newcome == 0 {
+		k.newcome = math.Pow(k.sold, -p.Common) * math.Pow(k.trend+1, p.NewTrend)
+	}
+	return k.newcome
 }
 
 // ofLate is what an order of a period that began some days ago weighs.
