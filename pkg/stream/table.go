@@ -60,7 +60,7 @@ func Lookup[K, V any](topic *schemas.Topic[K, V]) *LookupTable[K, V] {
 
 // Keep is the table with less in it: of every row the copy holds what keep
 // makes of it, usually a new value with those fields set that the reactions
-// look at. A million customers of whom only the names are kept take a tenth of
+// look at. A million customers of whom only the names are kept take a third of
 // the memory.
 //
 // keep must depend on the row alone. It is applied when the row is read from
