@@ -75,7 +75,7 @@ func produce[K, V any](t testing.TB, m *mesh, topic *schemas.Topic[K, V], in []V
 }
 
 // run runs the domain, does something meanwhile, and stops it.
-func (m *mesh) run(t testing.TB, dir string, meanwhile func()) {
+func (m *mesh) run(t testing.TB, dir string, meanwhile func(r *stream.Runner)) {
 	t.Helper()
 	defs, err := Products()
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func (m *mesh) run(t testing.TB, dir string, meanwhile func()) {
 	go func() { ended <- r.Run(ctx) }()
 	defer func() { stop(); require.NoError(t, <-ended) }()
 	require.Eventually(t, r.Ready, 2*time.Minute, 20*time.Millisecond)
-	meanwhile()
+	meanwhile(r)
 }
 
 // table is a state topic as far as it was read. Each look at it reads what is new only: a topic that grows while it is
@@ -239,7 +239,7 @@ func TestStreamEqualsBatch(t *testing.T) {
 		popular    *table[prodrec.PopularItems]
 		lists      *table[prodrec.Recommendation]
 	)
-	m.run(t, t.TempDir(), func() {
+	m.run(t, t.TempDir(), func(*stream.Runner) {
 		histories, neighbours = follow(t, m, prodrec.PurchaseHistoryState), follow(t, m, prodrec.ItemNeighboursState)
 		next, sales = follow(t, m, prodrec.ItemNextViewsState), follow(t, m, prodrec.ItemPopularityState)
 		popular, lists = follow(t, m, prodrec.PopularItemsState), follow(t, m, prodrec.RecommendationState)
@@ -248,7 +248,7 @@ func TestStreamEqualsBatch(t *testing.T) {
 	})
 	produce(t, m, shop.PageNavigatedEvent, seen[len(seen)/2:], looked)
 	dir := t.TempDir()
-	m.run(t, dir, func() {
+	m.run(t, dir, func(*stream.Runner) {
 		until(t, "all is counted", func() bool {
 			var sold, paired, steps, bought int64
 			for _, r := range sales.now(t, m) {
@@ -278,7 +278,7 @@ func TestStreamEqualsBatch(t *testing.T) {
 	cameBack := returns(want, looks, back)
 	produce(t, m, shop.SearchPerformedEvent, cameBack.searches, func(s *shop.SearchPerformed) time.Time { return s.Timestamp })
 	produce(t, m, shop.PageNavigatedEvent, cameBack.looks, looked)
-	m.run(t, dir, func() {
+	m.run(t, dir, func(*stream.Runner) {
 		until(t, "everybody is back", func() bool {
 			rows := lists.now(t, m)
 			n := 0

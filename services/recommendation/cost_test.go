@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/all"
 	"meshwork.dev/schemas/orderproc"
@@ -48,7 +49,7 @@ func TestCostOfActions(t *testing.T) {
 		catalogue = append(catalogue, product.Product{ProductID: id, Number: id, Name: "Product " + id, Available: true, Currency: "GBP"})
 	}
 	produce(t, m, product.ProductState, catalogue, func(*product.Product) time.Time { return at })
-	m.run(t, t.TempDir(), func() {}) // makes the topics
+	m.run(t, t.TempDir(), func(*stream.Runner) {}) // makes the topics
 	fullRows(t, m, at)
 
 	rng := rand.New(rand.NewPCG(7, 8))
@@ -76,8 +77,8 @@ func TestCostOfActions(t *testing.T) {
 	}
 	looked := func(p *shop.PageNavigated) time.Time { return p.RequestTimestamp }
 	ordered := func(o *orderproc.OrderCompleted) time.Time { return o.CompletedAt }
-	m.run(t, t.TempDir(), func() {
-		c := newCost(t, m)
+	m.run(t, t.TempDir(), func(r *stream.Runner) {
+		c := newCost(t, m, r)
 		c.settle(t)
 		c.measure(t, "look at a product, visitor", n, func() {
 			var in []shop.PageNavigated
@@ -174,15 +175,16 @@ func fullRows(t *testing.T, m *mesh, at time.Time) {
 // cost counts what is written to the domain's topics.
 type cost struct {
 	m     *mesh
+	r     *stream.Runner
 	fetch *kafka.Fetcher
 	tps   []kafka.TopicPartition
 	read  map[kafka.TopicPartition]int64
 	topic map[string][2]int // records and bytes since the last look
 }
 
-func newCost(t *testing.T, m *mesh) *cost {
+func newCost(t *testing.T, m *mesh, r *stream.Runner) *cost {
 	t.Helper()
-	c := &cost{m: m, fetch: m.client.NewFetcher(kafka.FetchConfig{}), read: map[kafka.TopicPartition]int64{}, topic: map[string][2]int{}}
+	c := &cost{m: m, r: r, fetch: m.client.NewFetcher(kafka.FetchConfig{}), read: map[kafka.TopicPartition]int64{}, topic: map[string][2]int{}}
 	t.Cleanup(c.fetch.Close)
 	for _, info := range all.Topics() {
 		if !strings.Contains(info.Name, ".prodrec.") {
@@ -221,7 +223,10 @@ func (c *cost) settle(t *testing.T) {
 				k.Release()
 			}
 		}
-		return time.Since(last) > 4*time.Second
+		done, err := c.r.CaughtUp(t.Context())
+		require.NoError(t, err)
+		quiet := time.Since(last)
+		return done && quiet > time.Second || quiet > 8*time.Second // timers of visitors wait for ever here
 	})
 }
 

@@ -11,9 +11,12 @@ import (
 	"meshwork.dev/services/recommendation/model"
 )
 
-// believed is how long rows of products that were read to make lists are believed before they are read anew, by the
-// time of day. A shop that is visited a hundred times a second would read the same rows for every look.
-const believed = 500 * time.Millisecond
+// How long what was read of products to make lists is believed before it is read anew, by the time of day. A shop that
+// is visited a hundred times a second would decode the same rows for every look.
+const (
+	countsBelieved = 5 * time.Second
+	stockBelieved  = 500 * time.Millisecond
+)
 
 // repeatedWithin is how long a repeated order is recognised as such, in event time.
 const repeatedWithin = 7 * 24 * time.Hour
@@ -22,9 +25,9 @@ const repeatedWithin = 7 * 24 * time.Hour
 //
 // Every step but the last is private. Orders are taken in once by each step that counts them, and told from repetitions
 // there; the shop's events have no repetitions.
-func Products() ([]stream.Definition, error) { return products(believed) }
+func Products() ([]stream.Definition, error) { return products(countsBelieved, stockBelieved) }
 
-func products(believed time.Duration) ([]stream.Definition, error) {
+func products(counts, stock time.Duration) ([]stream.Definition, error) {
 	params := model.Defaults()
 	shoppers := stream.Define(prodrec.ShopperState, stream.Spec{
 		Name:    "shoppers",
@@ -75,7 +78,7 @@ func products(believed time.Duration) ([]stream.Definition, error) {
 			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), sold)), p.count),
 		stream.OnTimer(timerRank, p.rank),
 	)
-	r := newRecommender(params, believed)
+	r := newRecommender(params, counts, stock)
 	recommendations := stream.Define(prodrec.RecommendationState, stream.Spec{
 		OnError: onError(),
 		Emit:    stream.OnCommit, // readers want the latest lists, not every step to them

@@ -8,8 +8,8 @@
 // what the customer bought nor what is bought with the product.
 //
 // Ordering. What one shopper does reaches the lists in the order of its partition; orders, which come on another way, a
-// commit later. Counts are sums, so their order does not matter. Lists read the counts as they were at most half a
-// second ago, not as of the event: a repetition from scratch may make different lists on the way, and the same once a
+// commit later. Counts are sums, so their order does not matter. Lists read the counts as they were at most five
+// seconds ago, and what is available half a second ago, not as of the event: a repetition from scratch may make different lists on the way, and the same once a
 // shopper comes again after all orders have been counted. A list that is a day old is made anew when its shopper does
 // anything.
 //

@@ -20,21 +20,41 @@ const (
 // recommender makes the lists. It belongs to the goroutine of the product, and is the same for all its tasks.
 type recommender struct {
 	tables
-	params   model.Params
-	scorer   *model.Scorer
-	believed time.Duration // how long rows are believed that were read before
-	since    time.Time     // when the first of them was read
+	params model.Params
+	scorer *model.Scorer
+	counts belief // of what is bought and looked at
+	stock  belief // of what is available
 }
 
-func newRecommender(p model.Params, believed time.Duration) *recommender {
-	return &recommender{tables: newTables(), params: p, scorer: model.NewScorer(p), believed: believed}
+// belief is how long something is believed that was read before.
+type belief struct {
+	lasts time.Duration
+	since time.Time
+}
+
+// ends says whether it is time to read anew, and begins again if so.
+func (b *belief) ends(now time.Time) bool {
+	if now.Sub(b.since) < b.lasts {
+		return false
+	}
+	b.since = now
+	return true
+}
+
+func newRecommender(p model.Params, counts, stock time.Duration) *recommender {
+	return &recommender{
+		tables: newTables(), params: p, scorer: model.NewScorer(p), counts: belief{lasts: counts}, stock: belief{lasts: stock},
+	}
 }
 
 // begin starts the row anew, from what was in it.
 func (r *recommender) begin(c *stream.Ctx[string, prodrec.Recommendation], at time.Time) build {
-	if now := c.Now(); now.Sub(r.since) >= r.believed {
+	now := c.Now()
+	if r.counts.ends(now) {
 		r.scorer.Forget()
-		r.since = now
+	}
+	if r.stock.ends(now) {
+		r.scorer.ForgetStock()
 	}
 	if at.Before(c.State.AsOf) {
 		at = c.State.AsOf

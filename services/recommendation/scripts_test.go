@@ -21,7 +21,7 @@ func TestScripts(t *testing.T) {
 // driver is the domain without a broker.
 func driver(t *testing.T, options ...any) *streamtest.Driver {
 	t.Helper()
-	defs, err := products(0) // no time passes in a script, so what was read must not be believed
+	defs, err := products(0, 0) // no time passes in a script, so what was read must not be believed
 	require.NoError(t, err)
 	args := append([]any{streamtest.Partitions(2), streamtest.Show(prodrec.RecommendationState, prodrec.PopularItemsState)}, options...)
 	for _, d := range defs {

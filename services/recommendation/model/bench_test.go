@@ -94,6 +94,7 @@ func lists(b *testing.B, list func(c *Scorer)) {
 			for b.Loop() {
 				if anew {
 					c.Forget()
+					c.ForgetStock()
 				}
 				list(c)
 			}

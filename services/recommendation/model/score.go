@@ -19,7 +19,7 @@ type Items interface {
 }
 
 // Scorer makes lists. Create one with [NewScorer]; it is used by one goroutine at a time. What it has read through
-// Items it keeps, at most some 30 MB of it, and believes until [Scorer.Forget] is called.
+// Items it keeps, at most some 30 MB of it, and believes until [Scorer.Forget] and [Scorer.ForgetStock] are called.
 type Scorer struct {
 	p      Params
 	shelf  shelf

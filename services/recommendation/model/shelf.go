@@ -18,7 +18,8 @@ const (
 type shelf struct {
 	number map[string]int32
 	items  []item
-	round  uint32 // rows that were read in another round are read anew
+	round  uint32 // counts that were read in another round are read anew
+	stock  uint32 // and so is in another one of these what is available
 	held   int    // neighbours and next views of all items
 
 	popular   []prodrec.PopularItem
@@ -55,10 +56,13 @@ type link struct{ item, together, follows, precedes int32 }
 
 type nextStep struct{ item, count int32 }
 
-func newShelf() shelf { return shelf{number: map[string]int32{}, round: 1} }
+func newShelf() shelf { return shelf{number: map[string]int32{}, round: 1, stock: 1} }
 
-// Forget makes the scorer read everything anew, from now on. What it has read it believes until then.
+// Forget makes the scorer read all counts anew, from now on. What it has read it believes until then.
 func (c *Scorer) Forget() { c.shelf.round++ }
+
+// ForgetStock makes the scorer ask anew what is available, from now on.
+func (c *Scorer) ForgetStock() { c.shelf.stock++ }
 
 // of is the number of a product.
 func (s *shelf) of(id string) int32 {
@@ -76,9 +80,7 @@ func (s *shelf) of(id string) int32 {
 func (c *Scorer) begin() {
 	switch s := &c.shelf; {
 	case len(s.items) > maxNumbers:
-		round := s.round
 		*s = newShelf()
-		s.round = round
 		c.work = nil
 	case s.held > maxHeld:
 		for i := range s.items {
@@ -187,8 +189,8 @@ func (c *Scorer) Available(productID string, items Items) bool {
 
 func (c *Scorer) available(n int32, items Items) bool {
 	k := &c.shelf.items[n]
-	if k.stockIn != c.shelf.round {
-		k.stockIn, k.available = c.shelf.round, items.Available(k.id)
+	if k.stockIn != c.shelf.stock {
+		k.stockIn, k.available = c.shelf.stock, items.Available(k.id)
 	}
 	return k.available
 }
