@@ -148,7 +148,7 @@ func (w *worker) onRestored(res *restore) error {
 			continue
 		}
 		tp := kafka.TopicPartition{Topic: in.info.Name, Partition: r.p}
-		q := &queue{tp: tp, input: i, next: res.from[tp], asked: res.from[tp], end: -1, horizon: &w.horizon, lag: w.r.cfg.Metrics.Partition(w.def.group, tp.Topic, tp.Partition)}
+		q := &queue{tp: tp, input: i, next: res.from[tp], asked: res.from[tp], end: -1, horizon: &w.horizon, rank: in.rank, lag: w.r.cfg.Metrics.Partition(w.def.group, tp.Topic, tp.Partition)}
 		r.inputs = append(r.inputs, q)
 		w.byTP[tp] = q
 		w.fetch.Add(tp, q.next)

@@ -43,7 +43,7 @@ func headersOf(r *kgo.Record) map[string]string {
 // IdleAfter in it: no window closes by the time of day, until the replay is said
 // to be over.
 func TestAPauseInAReplayMakesNothingLate(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	def := Define(w.s.Counts, Spec{Window: Tumbling(time.Hour), Emit: OnClose}, On(w.s.Hits, addTo))
 	n := w.start(t.TempDir(), []Definition{def}, func(c *Config) { c.HistoryIdle = -1 })
@@ -66,7 +66,7 @@ func TestAPauseInAReplayMakesNothingLate(t *testing.T) {
 // TestTheEndOfHistoryIsNotNow lets a history end by HistoryIdle and go on after
 // all: only what its timers have closed is late.
 func TestTheEndOfHistoryIsNotNow(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	def := Define(w.s.Counts, Spec{Window: Tumbling(time.Hour), Emit: OnClose}, On(w.s.Hits, addTo))
 	n := w.start(t.TempDir(), []Definition{def}, func(c *Config) { c.HistoryIdle = 100 * time.Millisecond })
@@ -87,7 +87,7 @@ func TestTheEndOfHistoryIsNotNow(t *testing.T) {
 // TestLiveInputsLetTimeGoOn closes windows of records that are about now by the
 // time of day, without anybody ending a history.
 func TestLiveInputsLetTimeGoOn(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	def := Define(w.s.Counts, Spec{Window: Tumbling(100 * time.Millisecond), Emit: OnClose}, On(w.s.Hits, addTo))
 	n := w.start(t.TempDir(), []Definition{def}, func(c *Config) { c.HistoryIdle = -1 })
@@ -103,7 +103,7 @@ func TestLiveInputsLetTimeGoOn(t *testing.T) {
 func TestRecordsFromTheFuture(t *testing.T) {
 	for _, mode := range []AheadMode{ProcessAhead, RefuseAhead} {
 		t.Run(mode.String(), func(t *testing.T) {
-			t.Parallel()
+			beside(t)
 			w := newWorld(t)
 			def := Define(w.s.Counts, Spec{Window: Tumbling(time.Hour), Emit: OnCommit, Ahead: mode}, On(w.s.Hits, addTo))
 			n := w.start(t.TempDir(), []Definition{def})
@@ -133,7 +133,7 @@ func TestRecordsFromTheFuture(t *testing.T) {
 // TestARecordFromTheFutureDoesNotWait for all that is right: inputs are merged
 // by time, and what came behind it in its partition would wait too.
 func TestARecordFromTheFutureDoesNotWait(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	var mu sync.Mutex
 	var order []string

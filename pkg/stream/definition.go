@@ -118,6 +118,7 @@ type inputDef struct {
 	internal bool     // written by the product itself (re-keyed)
 	dlq      int      // index of its dead-letter output
 	distinct bool
+	rank     int // place in the declaration, joined tables first: what comes first of records of one time
 }
 
 type outputKind uint8
@@ -206,7 +207,7 @@ func (d *definition) input(ref TopicRef) *inputDef {
 			return in
 		}
 	}
-	in := &inputDef{ref: ref, info: info, join: -1, dlq: -1}
+	in := &inputDef{ref: ref, info: info, join: -1, dlq: -1, rank: len(d.inputs)}
 	d.inputs = append(d.inputs, in)
 	return in
 }

@@ -23,7 +23,8 @@
 // publishes: its rows, emitted events, re-keyed records, dead letters and the
 // changelog, whatever crashes, restarts, moves between members or is answered
 // late. Records of one key take effect in the order of their partition; inputs
-// of one task are merged by timestamp. Every update of a row is one record,
+// of one task are merged by timestamp, and of records of one millisecond those
+// come first whose reaction is declared first, after joined tables. Every update of a row is one record,
 // unless Spec.Emit says otherwise; an update that changes nothing is none.
 //
 // A reaction that fails leaves no trace: neither state nor emitted records. A

@@ -36,8 +36,10 @@ func (n *node) crashed(t *testing.T) {
 // TestCrashAtEveryPoint kills the process at each named point, several times,
 // while records flow, and compares the tables at the end.
 func TestCrashAtEveryPoint(t *testing.T) {
+	beside(t)
 	for name, opts := range map[string][]broker.Option{"kafka 4": nil, "kafka 3.9": {broker.AsKafka39()}} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			w := newWorld(t, opts...)
 			dir, dead := t.TempDir(), 0
 			defs := []Definition{w.counts()}
@@ -82,6 +84,7 @@ func (f faulty) commit(ctx context.Context, t transaction) error {
 // TestUncertainCommits lets commits succeed and be reported as unknown, and
 // fail and be reported as aborted, in turn.
 func TestUncertainCommits(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	dead := w.feed(2000)
 	count := 0
@@ -122,9 +125,11 @@ func embeddedOnly(t *testing.T) {
 // TestBrokerErrors injects errors into the requests a transaction consists of
 // and checks that they were met.
 func TestBrokerErrors(t *testing.T) {
+	beside(t)
 	embeddedOnly(t)
 	for name, key := range map[string]kmsg.Key{"EndTxn": kmsg.EndTxn, "TxnOffsetCommit": kmsg.TxnOffsetCommit, "Produce": kmsg.Produce} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			w := newWorld(t)
 			dead := w.feed(1500)
 			var met atomic.Int32
@@ -174,8 +179,10 @@ func TestBrokerErrors(t *testing.T) {
 // TestMembersComeAndGo runs the product with one, two, three and again one
 // member while records flow.
 func TestMembersComeAndGo(t *testing.T) {
+	beside(t)
 	for name, opts := range map[string][]broker.Option{"kafka 4": nil, "kafka 3.9": {broker.AsKafka39()}} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			w := newWorld(t, opts...)
 			dead := 0
 			small := func(c *Config) { c.MaxTxnBytes = 8 << 10; c.InstanceID = "" }
@@ -225,6 +232,7 @@ func (w *world) settled(nodes []*node) {
 // TestRestartReadsTheTailOnly shows by the count of restored records that a
 // restart reads what its store has not seen, and a lost folder everything.
 func TestRestartReadsTheTailOnly(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	dir := t.TempDir()
 	defs := []Definition{w.counts()}

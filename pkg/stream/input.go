@@ -16,6 +16,7 @@ type queue struct {
 	at     int64 // its place in the merge: its time, or that of the one before where it is from the future
 	has    bool  // head is a record to process
 	next   int64
+	rank   int   // among records of one time; see inputDef
 	asked  int64 // position after the last chunk: where the next one must begin
 	end    int64 // last known end; -1: unknown
 	bytes  int
@@ -111,7 +112,7 @@ func (r *running) pick(now func() time.Time, patience time.Duration) (best *queu
 			missing = missing || !q.atEnd()
 			continue
 		}
-		if best == nil || q.at < best.at {
+		if best == nil || q.at < best.at || q.at == best.at && q.rank < best.rank {
 			best = q
 		}
 	}

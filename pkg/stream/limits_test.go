@@ -17,6 +17,7 @@ import (
 // what no batch can hold becomes a dead letter, also after a limit has been
 // lowered while the product runs.
 func TestSmallTopics(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	out := w.s.Counts.Info.Name
 	spec := TopicSpec(&w.s.Counts.Info, 1)

@@ -80,6 +80,7 @@ func TestKeysAreRows(t *testing.T) {
 
 // TestDegraded shows the registry's absence while records wait for it.
 func TestDegraded(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	m := telemetry.NewMetrics(prometheus.NewRegistry())
 	w.reg.mu.Lock()

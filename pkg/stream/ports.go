@@ -9,13 +9,14 @@ type Input struct {
 	Join     bool // feeds a joined table
 	Internal bool // written by the product itself
 	Clock    bool // drives event time
+	Rank     int  // of records of one time, those of the input with the lowest come first
 }
 
 // Inputs are the topics a product's tasks consume, in the order of Process.
 func Inputs(d Definition) []Input {
 	var all []Input
 	for _, in := range d.definition().inputs {
-		all = append(all, Input{in.info, in.ref, in.join >= 0, in.internal, in.fold})
+		all = append(all, Input{in.info, in.ref, in.join >= 0, in.internal, in.fold, in.rank})
 	}
 	return all
 }

@@ -107,7 +107,7 @@ func TestWhatIsPublishedDoesNotDependOnTheMode(t *testing.T) {
 		"session": Session(10 * time.Minute).Grace(15 * time.Minute), "hopping": Hopping(20*time.Minute, 10*time.Minute).Grace(5 * time.Minute), "none": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(60) {
+			for seed := range uint64(volume(60, 10)) {
 				rng := rand.New(rand.NewPCG(seed, 7))
 				var list []arrival
 				now := past

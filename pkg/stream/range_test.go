@@ -220,6 +220,7 @@ func TestRangeMayBeLeftAndItsRowsKept(t *testing.T) {
 // ranks all keys by a timer that belongs to none of them, and spreads the result
 // over several partitions again.
 func TestOnePartitionForAll(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	one := sample.NewIn(fmt.Sprint("one", time.Now().UnixNano()), 1, 1)
 	ranked := w.s.Alerts // six partitions

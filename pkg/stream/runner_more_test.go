@@ -65,8 +65,10 @@ var past = time.Date(2011, 12, 9, 12, 50, 0, 0, time.UTC)
 func hit(key string, n int64) sample.Hit { return sample.Hit{Key: key, ID: "i", N: n} }
 
 func TestTimersFireInQuietTimesAndSurviveMembers(t *testing.T) {
+	beside(t)
 	for _, kind := range []StoreKind{Memory, Disk} {
 		t.Run(kind.String(), func(t *testing.T) {
+			beside(t)
 			w := newWorld(t)
 			def := Define(w.s.Counts, Spec{Store: kind}, On(w.s.Hits, func(c *Ctx[string, sample.Count], h sample.Hit) error {
 				c.Timer("ship", c.Time().Add(48*time.Hour))
@@ -104,6 +106,7 @@ func TestTimersFireInQuietTimesAndSurviveMembers(t *testing.T) {
 }
 
 func TestJoinsAndLookupsAndChains(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	names, copied := Join(w.s.Names), Lookup(w.s.Names)
 	first := Define(w.s.Counts, Spec{Uses: []Dep{names, copied}}, On(w.s.Hits, func(c *Ctx[string, sample.Count], h sample.Hit) error {
@@ -145,6 +148,7 @@ func TestJoinsAndLookupsAndChains(t *testing.T) {
 }
 
 func TestInputsOfOlderSchemasAreResolved(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	id, err := w.reg.RegisterSchema(t.Context(), "", sample.OldHitSchema)
 	require.NoError(t, err)
@@ -160,6 +164,7 @@ func TestInputsOfOlderSchemasAreResolved(t *testing.T) {
 }
 
 func TestAnUnreachableRegistryIsWaitedFor(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))})
 	require.Eventually(t, n.Ready, 10*time.Second, 10*time.Millisecond)
@@ -207,6 +212,7 @@ func TestThenStopStopsLoudlyAndGoesOnAfterTheCure(t *testing.T) {
 }
 
 func TestASecondInstanceOfTheSameIDStopsTheFirst(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	def := Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))
 	same := func(c *Config) { c.InstanceID = "twin" }
@@ -237,6 +243,7 @@ func TestASecondInstanceOfTheSameIDStopsTheFirst(t *testing.T) {
 }
 
 func TestStateThatCannotBeContinuedIsRebuilt(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	def := Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))
 	dir := t.TempDir()
@@ -270,6 +277,7 @@ func TestStateThatCannotBeContinuedIsRebuilt(t *testing.T) {
 }
 
 func TestDeadLettersCarryWhereAndWhy(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))})
 	sendRaw(w, w.s.Hits, past, "a", []byte("rubbish"))
@@ -323,6 +331,7 @@ func TestDescribe(t *testing.T) {
 // TestSourcesMayHaveMorePartitions re-keys a topic that has more partitions
 // than the output, without repetitions.
 func TestSourcesMayHaveMorePartitions(t *testing.T) {
+	beside(t)
 	w := newWorld(t)
 	wide := sample.NewIn("wide", 3, 9)
 	require.NoError(t, w.client().CreateTopics(t.Context(), TopicSpec(&wide.Others.Info, 1)))

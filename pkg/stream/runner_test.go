@@ -3,9 +3,12 @@ package stream
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -300,14 +303,48 @@ func (w *world) check(dead int) {
 	require.Equal(w.t, dead, letters)
 }
 
+// TestMain lets more tests run at a time than there are processors: those that
+// say beside wait for brokers and sessions rather than compute.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if runtime.GOMAXPROCS(0) < waiting {
+		if err := flag.Set("test.parallel", strconv.Itoa(waiting)); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// waiting is how many tests that wait may run at a time.
+const waiting = 6
+
+// beside lets the test run beside others, each of which has a broker of its own.
+func beside(t *testing.T) {
+	t.Helper()
+	if os.Getenv("KAFKA") == "" { // on one broker they would share transactional ids
+		t.Parallel()
+	}
+}
+
+// volume is how much of something a test does: all of it, or with -short, which
+// goes with the race detector, as much as shows what goroutines do to each other.
+func volume(full, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return full
+}
+
 func TestTablesEqualTheBatchComputation(t *testing.T) {
+	beside(t)
 	for name, opts := range map[string][]broker.Option{"kafka 4": nil, "kafka 3.9": {broker.AsKafka39()}} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			w := newWorld(t, opts...)
-			dead := w.feed(3000)
+			dead := w.feed(volume(3000, 1000))
 			n := w.start(t.TempDir(), []Definition{w.counts()})
 			n.caughtUp(t)
-			dead += w.feed(3000)
+			dead += w.feed(volume(3000, 1000))
 			n.caughtUp(t)
 			n.stop(t)
 			w.check(dead)

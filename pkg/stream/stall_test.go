@@ -35,7 +35,7 @@ func (n *node) becomes(t *testing.T, why string) {
 
 // TestNotReadyWhileATransactionHangs holds the answer to a commit back.
 func TestNotReadyWhileATransactionHangs(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	let := make(chan struct{})
 	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))}, quick, func(c *Config) {
@@ -58,7 +58,7 @@ func TestNotReadyWhileATransactionHangs(t *testing.T) {
 
 // TestNotReadyWhileCommitsFail aborts every transaction for a while.
 func TestNotReadyWhileCommitsFail(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	var sick atomic.Bool
 	sick.Store(true)
@@ -85,7 +85,7 @@ func TestNotReadyWhileCommitsFail(t *testing.T) {
 
 // TestNotReadyWhileARecordIsTriedAgain lets a reaction fail for a while.
 func TestNotReadyWhileARecordIsTriedAgain(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	var sick atomic.Bool
 	sick.Store(true)
@@ -109,7 +109,7 @@ func TestNotReadyWhileARecordIsTriedAgain(t *testing.T) {
 // or leaders: nobody knows whether there is work.
 func TestNotReadyWhileBrokersAreSilent(t *testing.T) {
 	embeddedOnly(t)
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))}, func(c *Config) { c.StallAfter = 4 * time.Second })
 	n.becomes(t, "")

@@ -16,9 +16,11 @@ import (
 // their timestamp and ce_time are when the timer was due, in whatever mode rows
 // are published and however much later it fires.
 func TestTimersPublishAtTheirTime(t *testing.T) {
+	beside(t)
 	at := time.Date(2011, 12, 9, 12, 0, 0, 0, time.UTC)
 	for _, mode := range []EmitMode{EveryUpdate, OnCommit} {
 		t.Run(mode.String(), func(t *testing.T) {
+			beside(t)
 			w := newWorld(t)
 			def := Define(w.s.Counts, Spec{Emit: mode, Emits: []TopicRef{w.s.Alerts}}, On(w.s.Hits, func(c *Ctx[string, sample.Count], _ sample.Hit) error {
 				c.State.Key = c.Key

@@ -327,7 +327,11 @@ func (d *Driver) step(k *task) bool {
 		var head record
 		for i, in := range k.p.ins {
 			recs := d.topics[in.Info.Name].in(k.part)
-			if k.pos[i] < len(recs) && (best < 0 || recs[k.pos[i]].ts < head.ts) {
+			if k.pos[i] >= len(recs) {
+				continue
+			}
+			ts := recs[k.pos[i]].ts
+			if best < 0 || ts < head.ts || ts == head.ts && in.Rank < k.p.ins[best].Rank {
 				best, head = i, recs[k.pos[i]]
 			}
 		}
