@@ -2,11 +2,11 @@ package recommendation
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -64,7 +64,7 @@ func produce[K, V any](t testing.TB, m *mesh, topic *schemas.Topic[K, V], in []V
 	w := ingest.Open(ingest.Config{Producer: producer, Registry: m.reg, Source: "/test"}, topic)
 	var failed atomic.Int64
 	for i := range in {
-		require.NoError(t, w.Start(t.Context(), &in[i], at(&in[i]), fmt.Sprint(i), func(err error) {
+		require.NoError(t, w.Start(t.Context(), &in[i], at(&in[i]), strconv.Itoa(i), func(err error) {
 			if err != nil {
 				failed.Add(1)
 			}
