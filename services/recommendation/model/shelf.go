@@ -22,6 +22,8 @@ type shelf struct {
 	stock  uint32 // and so is in another one of these what is available
 	held   int    // neighbours and next views of all items
 
+	scratch []link // for the next row that is read
+
 	popular   []prodrec.PopularItem
 	popularIn uint32
 
@@ -98,16 +100,29 @@ func (c *Scorer) linksOf(n int32, items Items) (links []link, baskets float64) {
 		return k.links, k.baskets
 	}
 	r, ok := items.Neighbours(s.items[n].id)
-	links = s.items[n].links[:0]
+	old := s.items[n].links
+	links = s.scratch[:0]
 	if ok {
 		baskets = float64(r.Baskets)
+		j := 0
 		for i := range r.Neighbours {
 			x := &r.Neighbours[i]
-			links = append(links, link{s.of(x.ProductID), x.Together, x.Follows, x.Precedes})
+			// Most neighbours are those of the last time, in the same order: no need to look their numbers up.
+			for j < len(old) && s.items[old[j].item].id < x.ProductID {
+				j++
+			}
+			var m int32
+			if j < len(old) && s.items[old[j].item].id == x.ProductID {
+				m = old[j].item
+			} else {
+				m = s.of(x.ProductID)
+			}
+			links = append(links, link{m, x.Together, x.Follows, x.Precedes})
 		}
 	}
 	k := &s.items[n]
-	s.held += len(links) - len(k.links)
+	s.held += len(links) - len(old)
+	s.scratch = old
 	k.links, k.baskets, k.linksIn = links, baskets, s.round
 	return links, baskets
 }
