@@ -94,7 +94,7 @@ func smallOptions(fsys vfs.FS) Options {
 // state it had, not before the last Sync.
 func TestLossOfPower(t *testing.T) {
 	bothKinds(t, func(t *testing.T, open opener) {
-		for seed := range uint64(40) {
+		for seed := range uint64(volume(40, 5)) {
 			r := newRecord(seed)
 			fsys := vfs.NewCrashableMem()
 			for range 6 { // crashes
@@ -154,7 +154,7 @@ func (d *fullDisk) MaybeError(op errorfs.Op) error {
 // A full disk, met at every possible operation, never costs the memory store
 // its state in memory nor what is on disk, and is forgotten once there is space.
 func TestMemoryOnFullDisk(t *testing.T) {
-	for after := range 60 {
+	for after := 0; after < 60; after += volume(1, 7) {
 		r := newRecord(uint64(after))
 		mem := vfs.NewCrashableMem()
 		full := &fullDisk{after: after}

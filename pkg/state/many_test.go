@@ -14,14 +14,14 @@ import (
 // is dear.
 func TestHundredStores(t *testing.T) {
 	bothKinds(t, func(t *testing.T, open opener) {
-		const stores = 100
+		stores := int64(volume(100, 10))
 		before, goroutines := residentBytes(t), runtime.NumGoroutine()
 		cache := NewCache(64<<20, 500)
 		dir := t.TempDir()
 		var all []Store
 		begin := time.Now()
 		for i := range stores {
-			s, err := open(filepath.Join(dir, strconv.Itoa(i)), Options{Cache: cache})
+			s, err := open(filepath.Join(dir, strconv.Itoa(int(i))), Options{Cache: cache})
 			require.NoError(t, err)
 			all = append(all, s)
 		}
@@ -37,8 +37,10 @@ func TestHundredStores(t *testing.T) {
 		}
 		each := (residentBytes(t) - before) / stores
 		t.Logf("%d stores of 1000 keys: opened in %v, %d KiB and %.1f goroutines each",
-			stores, opened, each>>10, float64(runtime.NumGoroutine()-goroutines)/stores)
-		require.Less(t, each, int64(4<<20))
+			stores, opened, each>>10, float64(runtime.NumGoroutine()-goroutines)/float64(stores))
+		if judges(t) && stores == 100 { // what they share counts as theirs
+			require.Less(t, each, int64(4<<20))
+		}
 		for _, s := range all {
 			require.NoError(t, s.Close())
 		}

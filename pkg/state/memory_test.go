@@ -25,7 +25,7 @@ func memoryKeys(t testing.TB) int {
 		require.NoError(t, err)
 		return n
 	}
-	return 300_000
+	return volume(300_000, 30_000)
 }
 
 // fixedKey is a key of 16 bytes.
@@ -86,7 +86,7 @@ func TestMemoryPerKey(t *testing.T) {
 		slowest, slowestCPU, spentCPU = 0, 0, 0
 		require.Equal(t, n, s.Len())
 		require.Less(t, float64(st.ArenaBytes+st.IndexBytes), 1.5*float64(st.LiveBytes)+8*chunkBytes)
-		if n >= 1_000_000 {
+		if n >= 1_000_000 && judges(t) {
 			require.LessOrEqual(t, ratio, 1.5, what)
 		}
 	}
@@ -158,7 +158,9 @@ func TestCollectorIgnoresKeys(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		require.Less(t, int64(heap())-int64(heap0), int64(n)/2+4<<20, "keys must not lie on the Go heap")
 	}
-	require.Less(t, wall1, wall0+50*time.Millisecond)
+	if judges(t) {
+		require.Less(t, wall1, wall0+50*time.Millisecond)
+	}
 }
 
 func TestMemoryAgainstMap(t *testing.T) {
@@ -169,7 +171,7 @@ func TestMemoryAgainstMap(t *testing.T) {
 	s, err := OpenMemory(dir, opts)
 	require.NoError(t, err)
 	var b Batch
-	for round := range 400 {
+	for round := range volume(400, 100) {
 		b.Reset()
 		for range rng.IntN(300) {
 			k := fmt.Sprintf("k%d", rng.IntN(20000))

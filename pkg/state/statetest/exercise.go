@@ -190,7 +190,10 @@ func testScan(t *testing.T, open Open, f Features) {
 func testMany(t *testing.T, open Open, _ Features) {
 	dir := t.TempDir()
 	s := opened(t, open, dir)
-	const keys = 60_000
+	keys := 60_000
+	if testing.Short() {
+		keys = 5_000
+	}
 	want := map[string]string{}
 	rng := rand.New(rand.NewPCG(1, 1))
 	var b state.Batch
