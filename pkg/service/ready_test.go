@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func probes(t *testing.T, addr, why string) {
 	defer tick.Stop()
 	for deadline := time.After(30 * time.Second); ; {
 		err := service.Probe(t.Context(), addr, "/readyz")
-		if why == "" && err == nil || why != "" && err != nil && bytes.Contains([]byte(err.Error()), []byte(why)) {
+		if why == "" && err == nil || why != "" && err != nil && strings.Contains(err.Error(), why) {
 			return
 		}
 		select {

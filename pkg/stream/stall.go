@@ -85,11 +85,11 @@ func (s *ProductStatus) Unready(now time.Time) string {
 	case s.Stalled != "":
 		return s.Stalled
 	case s.State == Restoring:
-		why := "restoring"
+		why := []byte("restoring")
 		for _, res := range s.Restores {
-			why += fmt.Sprintf(", partition %d: %d of %d, %s left", res.Partition, res.Read, res.Total, res.ETA.Round(time.Second))
+			why = fmt.Appendf(why, ", partition %d: %d of %d, %s left", res.Partition, res.Read, res.Total, res.ETA.Round(time.Second))
 		}
-		return why
+		return string(why)
 	case s.State != Running && s.State != CaughtUp:
 		return s.State.String()
 	case now.Sub(s.At) > s.patience:
