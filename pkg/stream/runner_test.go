@@ -140,7 +140,7 @@ func (w *world) expect(key string, n int64) {
 func (w *world) feed(n int) (dead int) {
 	w.t.Helper()
 	c := w.client()
-	p, err := c.NewTxnProducer(w.t.Context(), kafka.TxnConfig{ID: fmt.Sprint("feed", w.seed.Uint64())})
+	p, err := c.NewTxnProducer(w.t.Context(), kafka.TxnConfig{ID: fmt.Sprintf("feed-%s-%d", w.s.Hits.Info.Name, w.seed.Uint64())})
 	require.NoError(w.t, err)
 	defer p.Close()
 	id, err := w.reg.RegisterSchema(w.t.Context(), "", w.s.Hits.Info.Schema)
@@ -188,7 +188,7 @@ func (w *world) feed(n int) (dead int) {
 // abort writes the records in a transaction that is aborted, by franz-go.
 func (w *world) abort(txn *kafka.Txn) {
 	txn.Discard()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.addrs...), kgo.TransactionalID("aborter"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.addrs...), kgo.TransactionalID("aborter-"+w.s.Hits.Info.Name), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(w.t, err)
 	defer cl.Close()
 	require.NoError(w.t, cl.BeginTransaction())
