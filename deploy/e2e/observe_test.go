@@ -30,7 +30,7 @@ func requireMetrics(t *testing.T, addresses ...string) {
 		}
 	}
 	for _, file := range []string{"rules.yml", "grafana/meshwork.json"} {
-		text, err := os.ReadFile(filepath.Join(root, "deploy/observe", file))
+		text, err := os.ReadFile(filepath.Join(root, "deploy", "observe", file))
 		require.NoError(t, err)
 		asked := names.FindAllString(string(text), -1)
 		require.NotEmpty(t, asked)
@@ -49,7 +49,7 @@ func TestAlerts(t *testing.T) {
 		{"check", "config", "--syntax-only", "prometheus.yml"}, {"check", "rules", "rules.yml"}, {"test", "rules", "rules.test.yml"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "promtool", args...)
-		cmd.Dir = filepath.Join(root, "deploy/observe")
+		cmd.Dir = filepath.Join(root, "deploy", "observe")
 		out, err := cmd.CombinedOutput()
 		require.NoErrorf(t, err, "promtool %v\n%s", args, out)
 	}

@@ -170,10 +170,13 @@ func (p *Pages) scratch(n int) ([]byte, error) {
 	} else {
 		p.end += int64(n)
 	}
-	p.mapped[unsafe.SliceData(b)] = at
+	p.mapped[beginning(b)] = at
 	p.regions = append(p.regions, b)
 	return b, nil
 }
+
+// beginning tells mappings apart.
+func beginning(b []byte) *byte { return unsafe.SliceData(b) } //nolint:gosec // only compared
 
 // unmap gives back what mapRecords or mapIndex returned.
 func (p *Pages) unmap(b []byte) {
@@ -183,14 +186,14 @@ func (p *Pages) unmap(b []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at, ok := p.mapped[unsafe.SliceData(b)]
+	at, ok := p.mapped[beginning(b)]
 	if !ok {
 		p.plain -= int64(len(b))
 		unmapPages(b)
 		return
 	}
-	delete(p.mapped, unsafe.SliceData(b))
-	p.regions = slices.DeleteFunc(p.regions, func(r []byte) bool { return unsafe.SliceData(r) == unsafe.SliceData(b) })
+	delete(p.mapped, beginning(b))
+	p.regions = slices.DeleteFunc(p.regions, func(r []byte) bool { return beginning(r) == beginning(b) })
 	n := len(b)
 	unmapPages(b)
 	if p.file != nil && emptyScratch(p.file, at, n) == nil { // else it is left alone: it must read as zeros
@@ -225,7 +228,7 @@ func (p *Pages) drop(excess int64) {
 		if i%16 == 0 && filePages() <= want {
 			return
 		}
-		r := p.regions[(p.hand)%len(p.regions)]
+		r := p.regions[p.hand%len(p.regions)]
 		p.hand = (p.hand + 1) % len(p.regions)
 		dropScratch(r)
 		p.dropped += int64(len(r))

@@ -5,6 +5,7 @@ package state
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -30,10 +31,11 @@ func TestPagesBoundMemory(t *testing.T) {
 		v, ok := s.Get(fmt.Appendf(nil, "key-%d", i))
 		require.True(t, ok, i)
 		require.Len(t, v, size)
-		require.Equal(t, fmt.Sprint(i), string(v[:len(fmt.Sprint(i))]))
+		text := strconv.Itoa(i)
+		require.Equal(t, text, string(v[:len(text)]))
 	}
 	for i := range keys {
-		copy(value, fmt.Sprint(i))
+		copy(value, strconv.Itoa(i))
 		b.Put(fmt.Appendf(nil, "key-%d", i), value)
 		if b.Len() < 500 {
 			continue

@@ -94,7 +94,7 @@ func TestEmittedStatesAreToldOncePerCommit(t *testing.T) {
 // set it back: what was late would be in time again.
 func TestTheClockSurvivesWithoutChanges(t *testing.T) {
 	s := sample.New(1, 1)
-	def := Define(s.Counts, Spec{}, On(s.Hits, func(c *Ctx[string, sample.Count], _ sample.Hit) error {
+	def := Define(s.Counts, Spec{}, On(s.Hits, func(*Ctx[string, sample.Count], sample.Hit) error {
 		return nil
 	}), OnTimer("never", func(*Ctx[string, sample.Count], time.Time) error { return nil }))
 	p := &process{t: t, def: def, s: s, now: past}

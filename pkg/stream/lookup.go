@@ -168,7 +168,7 @@ func (f *follower) run(ctx context.Context) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // it was asked to stop
+		return nil // it was asked to stop
 	}
 	return fmt.Errorf("copy of %s: %w", f.key.topic, err)
 }
@@ -216,7 +216,7 @@ func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicParti
 					b.Put(rec.Key, rec.Value)
 				default:
 					if buf, err = reduce(ctx, buf[:0], &rec); err != nil {
-						return nil //nolint:nilerr // it was asked to stop
+						return nil // it was asked to stop
 					}
 					b.Put(rec.Key, buf)
 				}

@@ -160,12 +160,12 @@ func TestAnyScheduleGivesTheSameRecords(t *testing.T) {
 	closing := Define(s.Counts, Spec{Window: Tumbling(4 * time.Hour), Emit: OnClose}, On(s.Hits, addTo))
 	latest := Define(s.Counts, Spec{Emit: OnCommit, Emits: []TopicRef{s.Alerts, s.Names}}, On(s.Hits, func(c *Ctx[string, sample.Count], h sample.Hit) error {
 		Emit(c, s.Alerts, c.Key, sample.Hit{Key: c.Key, ID: c.ID(), N: h.N})
-		switch {
-		case h.N == 0:
+		switch h.N {
+		case 0:
 			EmitTombstone(c, s.Names, h.ID)
 			c.Delete()
 			return nil
-		case h.N == 1:
+		case 1:
 			Emit(c, s.Names, h.ID, sample.Name{Key: h.ID, Text: "never"})
 			return Reject(errors.New("one"))
 		}

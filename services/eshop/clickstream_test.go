@@ -130,7 +130,7 @@ func (m *mesh) run(t testing.TB, dir string, idle time.Duration, until func() bo
 	defs, err := Products(m.rules)
 	require.NoError(t, err)
 	r, err := stream.NewRunner(stream.Config{
-		Kafka: m.client, Registry: stream.FromRegistry(m.reg), StateDir: dir, IdleAfter: idle, StopTimeout: time.Minute,
+		Kafka: m.client, Registry: stream.FromRegistry(m.reg), StateDir: dir, IdleAfter: idle, HistoryIdle: idle, StopTimeout: time.Minute,
 	}, defs...)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())

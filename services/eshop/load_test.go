@@ -72,7 +72,7 @@ type caller struct {
 }
 
 func dial(t testing.TB, addr string) *caller {
-	conn, err := net.Dial("tcp", addr) //nolint:noctx // a test against its own process
+	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return &caller{conn: conn, r: bufio.NewReader(conn)}

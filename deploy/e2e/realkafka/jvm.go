@@ -146,7 +146,7 @@ func (p *process) format(ctx context.Context, version string, n node, o Options)
 	}
 	const clusterID = "bWVzaHdvcmstcmVhbGthZg" // 16 bytes, base64 without padding
 	args := append([]string{"-cp", filepath.Join(p.lib, "*"), "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", conf}, n.format...)
-	out, err := exec.CommandContext(ctx, "java", args...).CombinedOutput() //nolint:gosec // our own jars and files
+	out, err := exec.CommandContext(ctx, "java", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("formatting storage: %w\n%s", err, out)
 	}

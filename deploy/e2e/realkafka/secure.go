@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"os"
@@ -74,14 +75,12 @@ func StartSecure(ctx context.Context, version string, o Options) (*Secure, error
 		"sasl.enabled.mechanisms":                   "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
 		"listener.name.safe.ssl.client.auth":        "none",
 		"connection.failed.authentication.delay.ms": "50",
-		"listener.name.safe.plain.sasl.jaas.config": fmt.Sprintf(`%s.plain.PlainLoginModule required user_%s="%s";`, module, s.User, s.Password),
+		"listener.name.safe.plain.sasl.jaas.config": fmt.Sprintf(`%s.plain.PlainLoginModule required user_%s=%q;`, module, s.User, s.Password),
 	}
 	for _, m := range []string{"scram-sha-256", "scram-sha-512"} {
 		props["listener.name.safe."+m+".sasl.jaas.config"] = module + ".scram.ScramLoginModule required;"
 	}
-	for k, v := range o.Properties {
-		props[k] = v
-	}
+	maps.Copy(props, o.Properties)
 	o.Properties = props
 	b, err := startNode(ctx, version, o, n)
 	if err != nil {

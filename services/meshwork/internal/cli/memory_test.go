@@ -112,7 +112,7 @@ func up(t *testing.T, binary, data string, args ...string) *process {
 }
 
 func (p *process) ready() bool {
-	resp, err := http.Get(p.web + "/readyz") //nolint:noctx // a test against its own process
+	resp, err := http.Get(p.web + "/readyz")
 	if err != nil {
 		return false
 	}
@@ -121,7 +121,7 @@ func (p *process) ready() bool {
 }
 
 func (p *process) save(path, file string) error {
-	out, err := exec.Command("curl", "-s", "-o", file, p.web+path).CombinedOutput() //nolint:noctx // as above
+	out, err := exec.Command("curl", "-s", "-o", file, p.web+path).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", path, err, out)
 	}
