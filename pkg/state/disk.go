@@ -31,7 +31,7 @@ const (
 
 	unknownCount = -1
 
-	restoreMemTable = 64 << 20
+	restoreMemTable = 16 << 20
 	maxIdleReads    = 16 << 20
 )
 
@@ -123,6 +123,7 @@ func (d *disk) open() error {
 	if d.restoring {
 		o.DisableWAL = true // flushed memtables alone make a prefix of the batches
 		o.MemTableSize = restoreMemTable
+		o.MemTableStopWritesThreshold = 2 // several stores restore at a time
 		o.L0CompactionThreshold = 8
 		o.L0StopWritesThreshold = 64
 	}

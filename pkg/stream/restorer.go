@@ -334,7 +334,7 @@ func (res *restore) wipe() error {
 }
 
 // follow reads every goal to its end.
-func (res *restore) follow(ctx context.Context, goals map[kafka.TopicPartition]*goal) error {
+func (res *restore) follow(ctx context.Context, goals map[kafka.TopicPartition]*goal) (err error) {
 	if len(goals) == 0 {
 		return nil
 	}
@@ -348,6 +348,19 @@ func (res *restore) follow(ctx context.Context, goals map[kafka.TopicPartition]*
 		return err
 	}
 	defer leave()
+	if store, ok := res.r.task.store.(state.Restorer); ok && behind >= longRead {
+		if err := store.Restoring(true); err != nil {
+			return fmt.Errorf("make the state ready for a long restore: %w", err)
+		}
+		defer func() {
+			if err == nil {
+				err = res.r.task.RestoreFlush(res.r.pos.encode(time.Now()))
+			}
+			if rerr := store.Restoring(false); err == nil {
+				err = rerr
+			}
+		}()
+	}
 	f := w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxBufferedBytes: 8 << 20})
 	defer f.Close()
 	for tp, g := range goals {
