@@ -400,6 +400,9 @@ var (
 // AtTime asks for the first record whose timestamp is t or later, and for the end when there is none.
 func AtTime(t time.Time) OffsetSpec { return OffsetSpec{t.UnixMilli()} }
 
+// Time is what AtTime was given, to the millisecond; ok is false for other offsets.
+func (s OffsetSpec) Time() (t time.Time, ok bool) { return time.UnixMilli(s.ts).UTC(), s.ts >= 0 }
+
 // ParseOffsetSpec reads "earliest", "latest" or a time in RFC 3339 or milliseconds since 1970.
 func ParseOffsetSpec(text string) (OffsetSpec, error) {
 	switch strings.ToLower(text) {

@@ -10,8 +10,13 @@ import (
 )
 
 // span is a range of offsets of one partition: from the first up to, not
-// including, the end; end -1 means without end.
-type span struct{ from, end int64 }
+// including, the end; end -1 means without end. What comes before the first
+// record of the time since is left out: some brokers find a time only to the
+// batch.
+type span struct {
+	from, end int64
+	since     time.Time
+}
 
 // errEnough is returned by the function of scan to stop without error.
 var errEnough = errors.New("enough")
@@ -39,7 +44,9 @@ func scan(ctx context.Context, cl *kafka.Client, spans map[kafka.TopicPartition]
 			return fmt.Errorf("reading: %w", err)
 		}
 		for i, c := range chunks {
-			done, err := scanChunk(c, spans[c.TopicPartition], fn)
+			s := spans[c.TopicPartition]
+			done, err := scanChunk(c, &s, fn)
+			spans[c.TopicPartition] = s
 			if done {
 				open--
 				f.Remove(c.TopicPartition)
@@ -60,11 +67,17 @@ func scan(ctx context.Context, cl *kafka.Client, spans map[kafka.TopicPartition]
 }
 
 // scanChunk hands one chunk's records to fn and says whether the span is read.
-func scanChunk(c *kafka.Chunk, s span, fn func(kafka.TopicPartition, *kafka.Record) error) (done bool, err error) {
+func scanChunk(c *kafka.Chunk, s *span, fn func(kafka.TopicPartition, *kafka.Record) error) (done bool, err error) {
 	var r kafka.Record
 	for c.Next(&r) {
 		if s.end >= 0 && r.Offset >= s.end {
 			return true, nil
+		}
+		if !s.since.IsZero() {
+			if r.Timestamp < s.since.UnixMilli() {
+				continue
+			}
+			s.since = time.Time{}
 		}
 		if err := fn(c.TopicPartition, &r); err != nil {
 			return false, err
@@ -119,7 +132,10 @@ func spans(ctx context.Context, cl *kafka.Client, topic string, from kafka.Offse
 	}
 	out := map[kafka.TopicPartition]span{}
 	for _, tp := range tps {
-		s := span{first[tp], -1}
+		s := span{from: first[tp], end: -1}
+		if at, ok := from.Time(); ok {
+			s.since = at
+		}
 		if to != nil {
 			s.end = end[tp]
 		}
