@@ -85,6 +85,7 @@ type TxnProducer struct {
 	commits bool                     // an attempt to commit it was sent
 	doubt   bool                     // some EndTxn got no definite answer, even if a later one did
 	broken  bool                     // the last transaction is not cleaned up: recover first
+	lost    bool                     // a new epoch was asked for, and the answer did not come
 	fenced  bool
 	closed  bool
 

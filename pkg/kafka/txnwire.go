@@ -5,12 +5,36 @@ import (
 	"errors"
 	"math"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // The requests of a transactional producer, each sent once; the state machine in txncommit.go repeats them.
 
 // initProducerID adopts a new epoch, and a new id when epochs of the old one are used up.
+//
+// A request whose answer is lost may have raised the epoch. The coordinator recognises one such request when it is
+// repeated; after two it takes us for an instance of the past and says PRODUCER_FENCED, though it was we who took over.
+// So then the identity is asked for as by an instance that starts. Had another instance taken over meanwhile, that one
+// would be fenced: of two that fight for an id the one with the better connection stays, as with any restart.
 func (p *TxnProducer) initProducerID(ctx context.Context) error {
+	err := p.askProducerID(ctx)
+	if p.lost && p.pid >= 0 && fencingCode(err) {
+		p.c.cfg.Log.Warn("transaction: answers were lost, and the coordinator knows a newer epoch than we do; taking over from ourselves",
+			zap.String("transactional_id", p.cfg.ID), zap.Error(err))
+		p.pid, p.epoch, p.lost = -1, -1, false
+		err = p.askProducerID(ctx)
+	}
+	switch {
+	case err == nil:
+		p.lost = false
+	case MaybeSent(err):
+		p.lost = true
+	}
+	return err
+}
+
+func (p *TxnProducer) askProducerID(ctx context.Context) error {
 	pid, epoch := int64(-1), int16(-1)
 	err := p.c.do(ctx, &request{
 		api: apiInitProducerID, min: 3, max: 5, to: toTxn(p.cfg.ID),

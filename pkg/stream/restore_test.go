@@ -19,9 +19,10 @@ import (
 func TestLongRestoreOnDisk(t *testing.T) {
 	beside(t)
 	w := newWorld(t)
+	w.s = sample.NewIn(fmt.Sprintf("long%d", time.Now().UnixNano()), 1, 1) // one partition: what is long is so by partition
+	require.NoError(t, w.client().CreateTopics(t.Context(), TopicSpec(&w.s.Hits.Info, 1)))
 	def := Define(w.s.Counts, Spec{Store: Disk}, On(w.s.Hits, addTo))
-	parts := w.s.Hits.Info.Partitions
-	keys := (longRead + 2000) * parts
+	const keys = longRead + 2000
 	feed := func() {
 		p, err := w.client().NewTxnProducer(t.Context(), kafka.TxnConfig{ID: "long-" + w.s.Hits.Info.Name})
 		require.NoError(t, err)
@@ -31,7 +32,7 @@ func TestLongRestoreOnDisk(t *testing.T) {
 		txn := p.NewTxn()
 		for i := range keys {
 			h := sample.Hit{Key: fmt.Sprint("key-", i), ID: "i", N: 1}
-			txn.Append(kafka.TopicPartition{Topic: w.s.Hits.Info.Name, Partition: kafka.Partition([]byte(h.Key), parts)},
+			txn.Append(kafka.TopicPartition{Topic: w.s.Hits.Info.Name},
 				time.Now().UnixMilli(), []byte(h.Key), sample.AppendHit(avro.AppendHeader(nil, int32(id)), &h))
 		}
 		require.NoError(t, p.Commit(t.Context(), txn))
