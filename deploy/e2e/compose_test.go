@@ -134,7 +134,7 @@ func TestCompose(t *testing.T) {
 	}
 	sent := closeShop(t, load)
 	t.Logf("the shop sent %+v", sent)
-	settled(t, composeBrokers, orders, product.ProductSalesState.Name(), shop.PageNavigatedEvent.Name(), orderproc.OrderHourlyState.Name())
+	settled(t, composeBrokers, 30*time.Second, orders, product.ProductSalesState.Name(), shop.PageNavigatedEvent.Name(), orderproc.OrderHourlyState.Name())
 	until(t, time.Minute, "every service healthy", c.healthy)
 	requireNothingLost(t, sent)
 	c.run(2*time.Minute, "run", "--rm", "--no-deps", "check")

@@ -27,12 +27,14 @@ func startRegistryOn(t *testing.T, brokers string) string {
 	return url
 }
 
-// startService runs a service with a state folder of its own and waits until it is ready.
-func startService(t *testing.T, label, name, brokers, registry string) *program {
+// startService runs a service with a state folder of its own and waits until it is ready. After a pause of idle it takes
+// a replay of old orders for finished and brings what the last hours have left pending to its end; nobody should be dead
+// for so long.
+func startService(t *testing.T, label, name, brokers, registry string, idle time.Duration) *program {
 	t.Helper()
 	addr := freeAddr(t)
 	p := startProgram(t, label, name, "--kafka", brokers, "--registry", registry,
-		"--state-dir", t.TempDir(), "--http-listen", addr)
+		"--state-dir", t.TempDir(), "--http-listen", addr, "--history-idle", idle.String())
 	untilOK(t, time.Minute, "http://"+addr+"/readyz")
 	return p
 }
@@ -56,13 +58,14 @@ func TestYearOfOrdersThroughKills(t *testing.T) {
 
 func ordersThroughKills(t *testing.T, b *realkafka.Broker, rows int, records int64) {
 	t.Helper()
+	const idle = 10 * time.Second
 	want := reference(t, rows)
 	registryAddr := freeAddr(t)
 	registry := "http://" + registryAddr
 	reg := startProgram(t, "registry", "meshwork", "registry", "serve", "--kafka", b.Addr, "--listen", registryAddr)
 	untilOK(t, time.Minute, registry+"/subjects")
-	orders := startService(t, "orderprocessing", "orderprocessing", b.Addr, registry)
-	product := startService(t, "product", "product", b.Addr, registry)
+	orders := startService(t, "orderprocessing", "orderprocessing", b.Addr, registry, idle)
+	product := startService(t, "product", "product", b.Addr, registry, idle)
 
 	replay := startProgram(t, "replay", "meshwork", "replay", retail, "--rows", strconv.Itoa(rows),
 		"--kafka", b.Addr, "--registry", registry)
@@ -76,7 +79,7 @@ func ordersThroughKills(t *testing.T, b *realkafka.Broker, rows int, records int
 	orders.start()
 	at(records / 5)
 	product.kill()
-	second := startService(t, "product-2", "product", b.Addr, registry)
+	second := startService(t, "product-2", "product", b.Addr, registry, idle)
 	product.start()
 	reg.kill()
 	reg.start()
@@ -85,7 +88,7 @@ func ordersThroughKills(t *testing.T, b *realkafka.Broker, rows int, records int
 	<-replay.done
 	require.Zero(t, replay.cmd.ProcessState.ExitCode(), replay.tail())
 
-	settled(t, b.Addr, "pub.ecomm.orderproc.order.state.v1", "pub.ecomm.product.product-sales.state.v1")
+	settled(t, b.Addr, idle, "pub.ecomm.orderproc.order.state.v1", "pub.ecomm.product.product-sales.state.v1")
 
 	t.Run("read by", func(t *testing.T) { // side by side
 		t.Run("librdkafka", func(t *testing.T) {

@@ -39,10 +39,10 @@ func endOffsets(t *testing.T, brokers, topic string, n int64) (enough bool, seen
 	return sum >= n, strconv.FormatInt(sum, 10)
 }
 
-// settled waits until the topics have not grown for longer than any idle time of the engine.
-func settled(t *testing.T, brokers string, topics ...string) {
+// settled waits until the topics have not grown for longer than any idle time of the services.
+func settled(t *testing.T, brokers string, idle time.Duration, topics ...string) {
 	t.Helper()
-	const quiet = 8 * time.Second
+	quiet := idle + 5*time.Second
 	var last string
 	since := time.Now()
 	until(t, 4*time.Minute, "the topics to stand still", func() (bool, string) {

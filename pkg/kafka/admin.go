@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TopicSpec describes a topic to create.
@@ -231,7 +233,7 @@ func (c *Client) DeleteTopics(ctx context.Context, names ...string) error {
 	return c.awaitTopics(ctx, names, func(metas map[string]TopicMeta) error {
 		for _, n := range names {
 			if _, ok := metas[n]; ok {
-				return &Error{API: apiDeleteTopics.name, Code: 7, Topic: n, Partition: -1, Msg: "not gone yet"}
+				return &Error{API: apiDeleteTopics.name, Code: codeRequestTimedOut, Topic: n, Partition: -1, Msg: "not gone yet"}
 			}
 		}
 		return nil
@@ -248,14 +250,18 @@ type ConfigEntry struct {
 
 const resourceTopic = 2
 
-// TopicConfigs is every setting of the topics in effect, by topic and setting.
+// TopicConfigs is every setting of the topics in effect, by topic and setting, as some broker knows it.
 func (c *Client) TopicConfigs(ctx context.Context, topics ...string) (map[string]map[string]ConfigEntry, error) {
+	return c.topicConfigs(ctx, toAny(), topics)
+}
+
+func (c *Client) topicConfigs(ctx context.Context, to route, topics []string) (map[string]map[string]ConfigEntry, error) {
 	out := map[string]map[string]ConfigEntry{}
 	if len(topics) == 0 {
 		return out, nil
 	}
 	err := c.doRetry(ctx, &request{
-		api: apiDescribeConfigs, min: 1, max: 4, to: toAny(),
+		api: apiDescribeConfigs, min: 1, max: 4, to: to,
 		write: func(e *encoder, v int16) {
 			e.arr(len(topics))
 			for _, t := range topics {
@@ -357,6 +363,53 @@ func (c *Client) AlterTopicConfigs(ctx context.Context, topic string, set map[st
 			return first
 		},
 	})
+}
+
+// AwaitTopicConfig returns when every broker that is there knows the setting of the topics: brokers follow the
+// controller at their own pace, a busy one many seconds behind. One that leaves the cluster meanwhile is not waited for,
+// because it learns the settings before it takes up work again.
+func (c *Client) AwaitTopicConfig(ctx context.Context, key, value string, topics ...string) error {
+	if len(topics) == 0 {
+		return nil
+	}
+	cluster, err := c.DescribeCluster(ctx)
+	if err != nil {
+		return err
+	}
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, 4*c.cfg.RequestTimeout)
+		defer cancel()
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for id := range cluster.Brokers {
+		g.Go(func() error {
+			return c.retry(gctx, func(ctx context.Context) error { return c.knowsTopicConfig(ctx, id, key, value, topics) })
+		})
+	}
+	return g.Wait()
+}
+
+// knowsTopicConfig is nil when the broker knows the setting of the topics, or is no longer in the cluster.
+func (c *Client) knowsTopicConfig(ctx context.Context, broker int32, key, value string, topics []string) error {
+	notYet := &Error{API: apiDescribeConfigs.name, Code: codeRequestTimedOut, Partition: -1, Msg: fmt.Sprintf("broker %d does not know of %s = %s yet", broker, key, value)}
+	found, err := c.topicConfigs(ctx, toBroker(broker), topics)
+	switch {
+	case errors.Is(err, ErrUnknownTopic):
+		return notYet
+	case err != nil:
+		if cluster, cerr := c.DescribeCluster(ctx); cerr == nil && cluster.Brokers[broker] == "" {
+			return nil
+		}
+		return err
+	}
+	for _, t := range topics {
+		if found[t][key].Value != value {
+			notYet.Topic = t
+			return notYet
+		}
+	}
+	return nil
 }
 
 // DeleteRecords deletes all records before the given offsets; -1 means up to the high watermark. The answer is the

@@ -14,6 +14,7 @@ const (
 	codeUnknownTopic           = 3
 	codeLeaderNotAvailable     = 5
 	codeNotLeader              = 6
+	codeRequestTimedOut        = 7
 	codeBrokerUnavailable      = 8
 	codeCoordinatorLoading     = 14
 	codeCoordinatorUnavailable = 15

@@ -78,6 +78,7 @@ func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
 	t.count(telemetry.OutcomeDeadLettered)
 	t.deadLetter(r, reason, err, sink)
 	t.attempts = 0
+	t.stillJoined(r, sink)
 	return Done, nil
 }
 

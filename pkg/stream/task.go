@@ -323,6 +323,18 @@ func (t *Task) joinRow(i int, r *kafka.Record) {
 	}
 }
 
+// stillJoined takes the row of a record over whose reaction did not go through, and whose changes have been thrown
+// away: what a joined topic holds does not depend on whether somebody could react to it, as little as after a restart.
+func (t *Task) stillJoined(r *kafka.Record, sink Sink) {
+	if r == nil {
+		return
+	}
+	if in := t.def.inputs[t.org.input]; in.join >= 0 {
+		t.joinRow(in.join, r)
+		t.flush(sink)
+	}
+}
+
 // attempt runs the reactions to the record at hand, or fn for a timer, and
 // carries out what they did or what the policy says.
 func (t *Task) attempt(r *kafka.Record, sink Sink, fn func() error) (Outcome, error) {
@@ -345,6 +357,7 @@ func (t *Task) attempt(r *kafka.Record, sink Sink, fn func() error) (Outcome, er
 	if _, ok := errors.AsType[*skipped](err); ok {
 		t.attempts = 0
 		t.count(telemetry.OutcomeSkipped)
+		t.stillJoined(r, sink)
 		return Done, nil
 	}
 	return t.failure(r, err, sink)

@@ -303,7 +303,7 @@ func (w *worker) onChunks(cs []*kafka.Chunk) error {
 		}
 		q.push(c)
 		if q.err != nil {
-			return fmt.Errorf("product %s: read %s at offset %d: %w", w.def.name, q.tp, q.next, q.err)
+			return w.unreadable(q)
 		}
 		if q.bytes >= pauseBytes && !q.paused {
 			q.paused = true
@@ -375,7 +375,7 @@ func (w *worker) work() (bool, error) {
 		}
 		bestQ.done()
 		if bestQ.err != nil {
-			return false, fmt.Errorf("product %s: read %s at offset %d: %w", w.def.name, bestQ.tp, bestQ.next, bestQ.err)
+			return false, w.unreadable(bestQ)
 		}
 		if bestQ.paused && bestQ.bytes <= resumeBytes {
 			bestQ.paused = false

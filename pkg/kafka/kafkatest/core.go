@@ -1,6 +1,7 @@
 package kafkatest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -43,10 +44,13 @@ func (e *env) admin(t *testing.T) {
 	require.Equal(t, kafka.ConfigEntry{Value: "compact", Own: true}, cfg[name]["cleanup.policy"])
 	require.False(t, cfg[name]["retention.ms"].Own)
 	require.NoError(t, e.client.AlterTopicConfigs(ctx(t), name, map[string]string{"retention.ms": "3600000"}, "cleanup.policy"))
-	require.Eventually(t, func() bool {
-		cfg, err = e.client.TopicConfigs(ctx(t), name)
-		return err == nil && cfg[name]["retention.ms"].Value == "3600000" && !cfg[name]["cleanup.policy"].Own
-	}, 10*time.Second, 20*time.Millisecond)
+	require.NoError(t, e.client.AwaitTopicConfig(ctx(t), "retention.ms", "3600000", name))
+	cfg, err = e.client.TopicConfigs(ctx(t), name)
+	require.NoError(t, err)
+	require.False(t, cfg[name]["cleanup.policy"].Own)
+	short, cancel := context.WithTimeout(ctx(t), 300*time.Millisecond)
+	defer cancel()
+	require.ErrorContains(t, e.client.AwaitTopicConfig(short, "retention.ms", "1", name), "retention.ms = 1")
 	_, err = e.client.TopicConfigs(ctx(t), e.name("absent"))
 	require.ErrorIs(t, err, kafka.ErrUnknownTopic)
 

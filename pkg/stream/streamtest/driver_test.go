@@ -95,6 +95,37 @@ func TestRekeyJoinLookupEmit(t *testing.T) {
 	streamtest.ExpectRow(d, s.Counts, "ann", sample.Count{Key: "ann", Hits: 6, Sum: 6, Note: "Ann"})
 }
 
+// A table's row is joined whatever became of the reaction to its change, now as after a restart.
+func TestARowIsJoinedThoughTheReactionFailed(t *testing.T) {
+	s := sample.New(2, 1)
+	names := stream.Join(s.Names)
+	d := streamtest.New(t, streamtest.Partitions(2), stream.Define(s.Counts, stream.Spec{Uses: []stream.Dep{names}},
+		stream.On(s.Names, func(c *stream.Ctx[string, sample.Count], n sample.Name) error {
+			c.State.Hits++
+			switch n.Text {
+			case "Bad":
+				return stream.Reject(errors.New("not a name"))
+			case "Dull":
+				return stream.Skip(errors.New("nothing to say"))
+			}
+			return nil
+		}),
+		stream.On(s.Hits, func(c *stream.Ctx[string, sample.Count], h sample.Hit) error {
+			n, _ := names.Get(c, c.Key)
+			c.State.Key, c.State.Note = c.Key, n.Text
+			return nil
+		})))
+	for _, text := range []string{"Bad", "Dull"} {
+		streamtest.Send(d, s.Names, sample.Name{Key: "ann", Text: text})
+		streamtest.Send(d, s.Hits, hit("ann", 1))
+		streamtest.ExpectRow(d, s.Counts, "ann", sample.Count{Key: "ann", Note: text})
+		d.Restart()
+		streamtest.Send(d, s.Hits, hit("ann", 1))
+		streamtest.ExpectRow(d, s.Counts, "ann", sample.Count{Key: "ann", Note: text})
+	}
+	require.Len(t, d.DeadLetters(s.Names), 1)
+}
+
 func TestTimersAreDurableMovedAndCancelled(t *testing.T) {
 	s := sample.New(2, 1)
 	fired := func(c *stream.Ctx[string, sample.Count], at time.Time) error {

@@ -1,0 +1,50 @@
+package stream
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meshwork.dev/pkg/kafka"
+)
+
+// TestRecordsThatWereDeletedUnreadStopTheProduct lets retention take what a stopped product had still to read. To go on
+// as if nothing had been there would be to lose records silently.
+func TestRecordsThatWereDeletedUnreadStopTheProduct(t *testing.T) {
+	beside(t)
+	w := newWorld(t)
+	defs := []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))}
+	dir := t.TempDir()
+	n := w.start(dir, defs)
+	for i := range 60 {
+		send(w, w.s.Hits, past, hit(fmt.Sprint("k", i), 1))
+	}
+	n.caughtUp(t)
+	n.stop(t)
+	for i := range 60 {
+		send(w, w.s.Hits, past, hit(fmt.Sprint("k", i), 1))
+	}
+	var tps []kafka.TopicPartition
+	for p := range w.s.Hits.Info.Partitions {
+		tps = append(tps, kafka.TopicPartition{Topic: w.s.Hits.Info.Name, Partition: int32(p)})
+	}
+	c := w.client()
+	before, err := c.ListOffsets(t.Context(), tps, kafka.Latest, kafka.ReadUncommitted)
+	require.NoError(t, err)
+	_, err = c.DeleteRecords(t.Context(), before)
+	require.NoError(t, err)
+
+	n = w.start(dir, defs)
+	select {
+	case err := <-n.done:
+		require.ErrorIs(t, err, kafka.ErrOffsetOutOfRange)
+		require.ErrorContains(t, err, "retention deleted records that this product had not read")
+		require.ErrorContains(t, err, "meshwork reset")
+	case <-time.After(30 * time.Second):
+		t.Fatal("the product goes on without the records that it had not read")
+	}
+	n.cancel()
+	n.c.Close()
+}
