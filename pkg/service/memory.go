@@ -56,6 +56,15 @@ func (m *memory) txnBytes(products int) int {
 	return int(min(max(m.bytes/16/int64(products), 512<<10), 8<<20))
 }
 
+// fetchBytes is what one of so many products may fetch ahead. 0 is the engine's
+// default.
+func (m *memory) fetchBytes(products int) int {
+	if m.bytes == 0 || products == 0 {
+		return 0
+	}
+	return int(min(max(m.bytes/8/int64(products), 1<<20), 64<<20))
+}
+
 // close gives the memory back once all stores are closed.
 func (m *memory) close() error {
 	if m.heap > 0 {

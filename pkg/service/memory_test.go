@@ -23,12 +23,16 @@ func TestMemoryIsSharedOut(t *testing.T) {
 	require.Equal(t, 60<<20/23, m.txnBytes(23))
 	require.Equal(t, 8<<20, m.txnBytes(1), "no more than the engine's default")
 	require.Equal(t, 512<<10, m.txnBytes(1000))
+	require.Equal(t, 120<<20/24, m.fetchBytes(24))
+	require.Equal(t, 64<<20, m.fetchBytes(1), "no more than the engine's default")
+	require.Equal(t, 1<<20, m.fetchBytes(1000))
 	require.NoError(t, m.close())
 	require.Equal(t, before, debug.SetMemoryLimit(-1))
 
 	free := newMemory(t.TempDir(), 0)
 	require.Nil(t, free.options().Pages)
 	require.Zero(t, free.txnBytes(23), "the engine's default")
+	require.Zero(t, free.fetchBytes(23), "the engine's default")
 	require.Equal(t, before, debug.SetMemoryLimit(-1))
 	require.NoError(t, free.close())
 }

@@ -28,10 +28,19 @@ type queue struct {
 	horizon *horizon
 }
 
-const (
-	pauseBytes  = 2 << 20
-	resumeBytes = 1 << 20
-)
+// fetchLimits share out what a product may fetch ahead: answers that have not been looked at, and what the queues of its
+// partitions hold.
+type fetchLimits struct {
+	buffered      int // of all partitions, not yet taken over by the queues
+	partition     int // of one partition in one answer
+	pause, resume int // of one queue
+}
+
+func newFetchLimits(bytes int) fetchLimits {
+	const leastPartition = 64 << 10
+	part := min(max(bytes/16, leastPartition), 1<<20)
+	return fetchLimits{buffered: max(bytes, 4*part), partition: part, pause: 2 * part, resume: part}
+}
 
 // atEnd says that everything the partition held when last asked is processed.
 func (q *queue) atEnd() bool { return !q.has && len(q.chunks) == 0 && q.end >= 0 && q.next >= q.end }

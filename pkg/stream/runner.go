@@ -55,6 +55,7 @@ type Config struct {
 	CommitInterval  time.Duration // how long a transaction gathers records; default 100 ms
 	CatchUpInterval time.Duration // how long while more records wait than it has gathered; default 1 s, not below CommitInterval
 	MaxTxnBytes     int           // a transaction of this size is committed at once; default 8 MiB
+	MaxFetchBytes   int           // compressed records of a product's inputs that are fetched ahead, about; default 64 MiB
 	IdleAfter       time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
 	MergeWait       time.Duration // how long records wait for an input that cannot be read; default 10 s
 	StopTimeout     time.Duration // how long a stop may take to commit; default 30 s
@@ -129,6 +130,9 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 	def(&cfg.StallAfter, 10*time.Second)
 	if cfg.MaxTxnBytes <= 0 {
 		cfg.MaxTxnBytes = 8 << 20
+	}
+	if cfg.MaxFetchBytes <= 0 {
+		cfg.MaxFetchBytes = 64 << 20
 	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()

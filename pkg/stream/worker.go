@@ -29,6 +29,7 @@ type worker struct {
 	lead  string
 
 	member  string
+	limits  fetchLimits
 	horizon horizon // for the merge of inputs
 
 	tasks     map[int32]*running
@@ -91,7 +92,7 @@ func newWorker(r *Runner, def *definition) *worker {
 		tasks: map[int32]*running{}, byTP: map[kafka.TopicPartition]*queue{}, restoring: map[int32]*restore{},
 		chunks: make(chan []*kafka.Chunk), results: make(chan error, 1), restored: make(chan *restore),
 		asks: make(chan chan ProductStatus), killed: make(chan error, 1),
-		horizon: horizon{now: time.Now, ahead: r.cfg.MaxAhead},
+		limits: newFetchLimits(r.cfg.MaxFetchBytes), horizon: horizon{now: time.Now, ahead: r.cfg.MaxAhead},
 	}
 	m := r.cfg.Metrics
 	w.met = workerMetrics{
@@ -137,7 +138,7 @@ func (w *worker) run(ctx context.Context) (err error) {
 	if w.r.cfg.wrap != nil {
 		w.prod = w.r.cfg.wrap(w.prod)
 	}
-	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxWait: idleFetch})
+	w.fetch = w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxWait: idleFetch, MaxBufferedBytes: w.limits.buffered, MaxPartitionBytes: w.limits.partition})
 	w.group = w.joinGroup(w.member) //nolint:contextcheck // a membership outlives ctx: it ends by leaving, when the tasks have been closed
 	side, stopSide := context.WithCancel(context.WithoutCancel(ctx))
 	w.life = side
@@ -305,7 +306,7 @@ func (w *worker) onChunks(cs []*kafka.Chunk) error {
 		if q.err != nil {
 			return w.unreadable(q)
 		}
-		if q.bytes >= pauseBytes && !q.paused {
+		if q.bytes >= w.limits.pause && !q.paused {
 			q.paused = true
 			w.fetch.Pause(q.tp)
 		}
@@ -377,7 +378,7 @@ func (w *worker) work() (bool, error) {
 		if bestQ.err != nil {
 			return false, w.unreadable(bestQ)
 		}
-		if bestQ.paused && bestQ.bytes <= resumeBytes {
+		if bestQ.paused && bestQ.bytes <= w.limits.resume {
 			bestQ.paused = false
 			w.fetch.Resume(bestQ.tp)
 		}
