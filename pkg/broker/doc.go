@@ -26,5 +26,7 @@
 //   - Retention and compaction run once per log.cleaner.backoff.ms (an hour unless [Config.Settings] says otherwise)
 //     and only when some topic sets a retention or compaction option explicitly. [Broker.Compact] runs them now.
 //   - The log start offset moved by DeleteRecords is forgotten after an unclean stop; such records may reappear.
+//   - A new epoch is given to any transactional producer that names an epoch that was ever given out (KIP-360 allows the
+//     newest), so of two with one id the one that asked last stays.
 //   - Quotas are stored and not enforced. There are no delegation tokens.
 package broker
