@@ -104,6 +104,12 @@ func (w *worker) maybeCommit(now bool) error {
 			}
 			moved, q.dirty = true, false
 			b.txn.offset(meta, q.tp, q.next)
+			if w.purges(q.input) {
+				if b.rekeyed == nil {
+					b.rekeyed = map[kafka.TopicPartition]int64{}
+				}
+				b.rekeyed[q.tp] = q.next
+			}
 			if w.def.inputs[q.input].join >= 0 {
 				after.Topics[q.tp.Topic] = place{w.r.topicID[q.tp.Topic], q.next}
 			}
@@ -160,6 +166,7 @@ func (w *worker) onResult(ctx context.Context, err error) error {
 		return err
 	}
 	now := time.Now()
+	maps.Copy(w.purge.read, b.rekeyed)
 	for i, r := range b.tasks {
 		r.pos = b.after[i]
 		counts, err := r.task.Committed(r.pos.encode(now))

@@ -46,6 +46,9 @@
 // name among equals. Members subscribe to all inputs, so that their offsets are
 // kept, and read partition p of each. Topics that reactions consume or join
 // must have the output's partition count; sources of [KeyBy] may have others.
+// What a product has re-keyed for itself it deletes once it has read it, so a
+// topic of KeyBy needs no retention and should have none: its records keep
+// their event time, and retention goes by that.
 //
 // One goroutine per product owns all of its tasks here. Fetching, committing
 // and restoring run beside it and report to it over channels.

@@ -57,6 +57,7 @@ type Config struct {
 	MaxTxnBytes     int           // a transaction of this size is committed at once; default 8 MiB
 	MaxFetchBytes   int           // compressed records of a product's inputs that are fetched ahead, about; default 64 MiB
 	IdleAfter       time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
+	PurgeInterval   time.Duration // how often re-keyed records that have been read are deleted; default 30 s, negative: never
 	MergeWait       time.Duration // how long records wait for an input that cannot be read; default 10 s
 	StopTimeout     time.Duration // how long a stop may take to commit; default 30 s
 	StallAfter      time.Duration // how long work may wait for a commit, or brokers for an answer, before a product is not ready; default 10 s
@@ -102,6 +103,7 @@ type Runner struct {
 	decs    Decoders
 	limits  limits
 	views   map[viewKey]*follower
+	readers map[string]int // products that read a topic
 	workers []*worker
 
 	historyOver atomic.Bool
@@ -125,6 +127,9 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 	if cfg.MaxAhead == 0 {
 		cfg.MaxAhead = defaultAhead
 	}
+	if cfg.PurgeInterval == 0 {
+		cfg.PurgeInterval = 30 * time.Second
+	}
 	def(&cfg.MergeWait, 10*time.Second)
 	def(&cfg.StopTimeout, 30*time.Second)
 	def(&cfg.StallAfter, 10*time.Second)
@@ -140,7 +145,7 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 	if cfg.Tables == nil {
 		cfg.Tables = &Tables{}
 	}
-	r := &Runner{cfg: cfg, parts: map[string]int{}, ids: map[string]int32{}, topicID: map[string]string{}, views: map[viewKey]*follower{}}
+	r := &Runner{cfg: cfg, parts: map[string]int{}, ids: map[string]int32{}, topicID: map[string]string{}, views: map[viewKey]*follower{}, readers: map[string]int{}}
 	if cfg.Kafka == nil || cfg.Registry == nil {
 		return nil, errors.New("a runner needs Kafka and a registry")
 	}
@@ -154,6 +159,9 @@ func NewRunner(cfg Config, defs ...Definition) (*Runner, error) {
 			return nil, fmt.Errorf("products %s and %s have the same group %s", other, def.name, def.group)
 		}
 		groups[def.group] = def.name
+		for _, in := range def.inputs {
+			r.readers[in.info.Name]++
+		}
 		r.defs = append(r.defs, def)
 		r.workers = append(r.workers, newWorker(r, def))
 	}

@@ -30,6 +30,7 @@ type worker struct {
 
 	member  string
 	limits  fetchLimits
+	purge   purge
 	horizon horizon // for the merge of inputs
 
 	tasks     map[int32]*running
@@ -77,8 +78,9 @@ type batch struct {
 	builders  [][]*kafka.BatchBuilder
 	outs      []outCount
 	records   int
-	sample    []int64 // event times, ms, of some of them
-	changelog int     // records
+	sample    []int64                        // event times, ms, of some of them
+	changelog int                            // records
+	rekeyed   map[kafka.TopicPartition]int64 // positions in topics that only this product reads
 }
 
 type outCount struct {
@@ -92,6 +94,7 @@ func newWorker(r *Runner, def *definition) *worker {
 		tasks: map[int32]*running{}, byTP: map[kafka.TopicPartition]*queue{}, restoring: map[int32]*restore{},
 		chunks: make(chan []*kafka.Chunk), results: make(chan error, 1), restored: make(chan *restore),
 		asks: make(chan chan ProductStatus), killed: make(chan error, 1),
+		purge:  purge{read: map[kafka.TopicPartition]int64{}, results: make(chan error, 1)},
 		limits: newFetchLimits(r.cfg.MaxFetchBytes), horizon: horizon{now: time.Now, ahead: r.cfg.MaxAhead},
 	}
 	m := r.cfg.Metrics
@@ -251,6 +254,8 @@ func (w *worker) loop(ctx context.Context) error {
 			if err := w.onRestored(res); err != nil {
 				return err
 			}
+		case err := <-w.purge.results:
+			w.onPurged(err)
 		case err := <-w.killed:
 			return err
 		case ask := <-w.asks:
@@ -260,6 +265,7 @@ func (w *worker) loop(ctx context.Context) error {
 		}
 		if now := time.Now(); now.Sub(w.ticked) >= time.Second {
 			w.tick(now)
+			w.maybePurge(now) //nolint:contextcheck // it has the lifetime of the commits
 		}
 	}
 }
