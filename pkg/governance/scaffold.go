@@ -110,8 +110,11 @@ func (s *scaffold) contract(a *AvroFile, visibility string, sources []*Contract)
 	if _, err := ParseTopicName(topic); err != nil {
 		return nil, err
 	}
-	cleanup, retention, grain, rest := "delete", "P1D", "One record per event.", "An internal step; it may change with any release."
+	cleanup, retention, grain, rest := "delete", "P7D", "One record per event.", "An internal step; it may change with any release."
 	usage := "Private to " + s.Name + "."
+	if visibility == "priv" {
+		retention = "FE" // re-keyed records keep their event time; the engine deletes what has been read
+	}
 	if parts[1] == "state" {
 		cleanup, retention, grain, rest = "compact", "LC", "One record per change of one key; the latest one counts.", "It holds what happened since the product first ran."
 		usage = "Compacted: the last record of a key is its row, a null value means the row is gone."

@@ -20,7 +20,6 @@ var ComplaintInteractionEvent = &schemas.Topic[ComplaintHistoryKey, ComplaintInt
 		Kind:          schemas.Event,
 		Partitions:    12,
 		Cleanup:       schemas.Delete,
-		Retention:     24 * time.Hour,
 		Compatibility: "FULL_TRANSITIVE",
 		Schema:        complaintInteractionEventSchema,
 		Record:        "dev.meshwork.customerint.ComplaintInteraction",

@@ -141,7 +141,6 @@ var SaleLineEvent = &schemas.Topic[ProductSalesKey, SaleLine]{
 		Kind:          schemas.Event,
 		Partitions:    12,
 		Cleanup:       schemas.Delete,
-		Retention:     24 * time.Hour,
 		Compatibility: "FULL_TRANSITIVE",
 		Schema:        saleLineEventSchema,
 		Record:        "dev.meshwork.product.SaleLine",

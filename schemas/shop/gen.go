@@ -144,7 +144,7 @@ var PageVisitEvent = &schemas.Topic[PageNavigationKpiKey, PageVisit]{
 		Kind:          schemas.Event,
 		Partitions:    12,
 		Cleanup:       schemas.Delete,
-		Retention:     24 * time.Hour,
+		Retention:     168 * time.Hour,
 		Compatibility: "FULL_TRANSITIVE",
 		Schema:        pageVisitEventSchema,
 		Record:        "dev.meshwork.shop.PageVisit",
