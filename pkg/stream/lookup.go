@@ -168,7 +168,7 @@ func (f *follower) run(ctx context.Context) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return nil // it was asked to stop
+		return nil //nolint:nilerr // it was asked to stop
 	}
 	return fmt.Errorf("copy of %s: %w", f.key.topic, err)
 }

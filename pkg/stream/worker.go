@@ -247,7 +247,7 @@ func (w *worker) loop(ctx context.Context) error {
 			}
 		case cs := <-w.chunks:
 			w.met.group.Polled(time.Now())
-			if err := w.onChunks(cs); err != nil {
+			if err := w.onChunks(cs); err != nil { //nolint:contextcheck // what it may ask has the lifetime of the commits
 				return err
 			}
 		case res := <-w.restored:

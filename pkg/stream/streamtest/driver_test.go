@@ -110,7 +110,7 @@ func TestARowIsJoinedThoughTheReactionFailed(t *testing.T) {
 			}
 			return nil
 		}),
-		stream.On(s.Hits, func(c *stream.Ctx[string, sample.Count], h sample.Hit) error {
+		stream.On(s.Hits, func(c *stream.Ctx[string, sample.Count], _ sample.Hit) error {
 			n, _ := names.Get(c, c.Key)
 			c.State.Key, c.State.Note = c.Key, n.Text
 			return nil
