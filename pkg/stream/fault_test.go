@@ -2,8 +2,10 @@ package stream
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -62,6 +64,71 @@ func TestCrashAtEveryPoint(t *testing.T) {
 					}
 				})
 				n.crashed(t)
+			}
+			n := w.start(dir, defs)
+			n.caughtUp(t)
+			n.stop(t)
+			w.check(dead)
+		})
+	}
+}
+
+// atTheEnd is a connection that notices the request which ends a transaction, and in whose Write the process dies: before
+// the request has left, with everything produced, or after that.
+type atTheEnd struct {
+	net.Conn
+	left *atomic.Int32
+	sent bool
+	died chan<- struct{}
+}
+
+func (c *atTheEnd) Write(p []byte) (int, error) {
+	const endTxn = 26
+	if len(p) < 6 || int16(binary.BigEndian.Uint16(p[4:])) != endTxn || c.left.Add(-1) != 0 {
+		return c.Conn.Write(p)
+	}
+	if c.sent {
+		if _, err := c.Conn.Write(p); err != nil {
+			return 0, err
+		}
+	}
+	close(c.died)
+	return 0, net.ErrClosed
+}
+
+// TestCrashAtTheEndOfATransaction kills the process when everything of a transaction has been produced, and when its end
+// has been asked for and not yet been answered.
+func TestCrashAtTheEndOfATransaction(t *testing.T) {
+	beside(t)
+	for name, opts := range map[string][]broker.Option{"kafka 4": nil, "kafka 3.9": {broker.AsKafka39()}} {
+		t.Run(name, func(t *testing.T) {
+			beside(t)
+			w := newWorld(t, opts...)
+			dir, dead := t.TempDir(), 0
+			defs := []Definition{w.counts()}
+			for round := range 6 {
+				dead += w.feed(200)
+				left, died := &atomic.Int32{}, make(chan struct{})
+				left.Store(int32(1 + round))
+				dying, err := kafka.NewClient(kafka.Config{Brokers: w.addrs, Log: w.log, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+					c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+					return &atTheEnd{Conn: c, left: left, sent: round%2 == 1, died: died}, err
+				}})
+				require.NoError(t, err)
+				n := w.start(dir, defs, func(c *Config) {
+					c.Kafka, c.MaxTxnBytes, c.SessionTimeout = dying, 4<<10, 6*time.Second
+				})
+				select {
+				case <-died:
+				case err := <-n.done:
+					t.Fatalf("the runner ended: %v", err)
+				case <-time.After(20 * time.Second):
+					t.Fatal("no transaction came to its end")
+				}
+				dying.Close()
+				require.Error(t, <-n.done)
+				n.c.Close()
+				n.cancel()
 			}
 			n := w.start(dir, defs)
 			n.caughtUp(t)
