@@ -24,8 +24,12 @@
 // changelog, whatever crashes, restarts, moves between members or is answered
 // late. Records of one key take effect in the order of their partition; inputs
 // of one task are merged by timestamp, and of records of one millisecond those
-// come first whose reaction is declared first, after joined tables. Every update of a row is one record,
-// unless Spec.Emit says otherwise; an update that changes nothing is none.
+// come first whose reaction is declared first, after joined tables. The merge
+// waits for what brokers have said is there, not for what is on its way: of two
+// records sent to two topics a moment apart the later may come first. Who needs
+// an order across topics makes it one topic. Every update of a row is one
+// record, unless Spec.Emit says otherwise; an update that changes nothing is
+// none.
 //
 // A reaction that fails leaves no trace: neither state nor emitted records. A
 // panic is a failure. What follows is Spec.OnError: repetitions, then a dead
