@@ -219,7 +219,11 @@ func (w *worker) onFailed(ctx context.Context, err error, took time.Duration, b 
 	if errors.Is(err, kafka.ErrTooLarge) {
 		w.r.learnLimits(ctx, w.def) // somebody lowered one: what is too large by it becomes a dead letter
 	}
-	w.log.Warn("transaction not committed; starting again from the committed offsets", zap.Error(err), zap.Int("records", b.records), zap.Int("in a row", w.failures))
+	level := zap.WarnLevel
+	if errors.Is(err, kafka.ErrStaleMember) && w.failures == 1 {
+		level = zap.InfoLevel // partitions are moving: that is how it goes
+	}
+	w.log.Log(level, "transaction not committed; starting again from the committed offsets", zap.Error(err), zap.Int("records", b.records), zap.Int("in a row", w.failures))
 	w.dropOpen()
 	for p, r := range w.tasks {
 		w.detach(r)
