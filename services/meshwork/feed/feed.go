@@ -47,3 +47,10 @@ type Recycler interface {
 	// message is left to the garbage collector.
 	Recycle(m Message)
 }
+
+// Stopper is a source that holds messages back.
+type Stopper interface {
+	Source
+	// Stop lets Next return what is held back, and then io.EOF; nothing more is made.
+	Stop()
+}

@@ -81,7 +81,7 @@ type Source struct {
 	count Injected
 }
 
-var _ feed.Source = (*Source)(nil)
+var _ feed.Stopper = (*Source)(nil)
 
 // New puts faults on a feed.
 func New(from feed.Source, c Config) *Source {
@@ -120,6 +120,14 @@ func (s *Source) Next() (feed.Message, error) {
 			s.take(m)
 			s.release(m.At)
 		}
+	}
+}
+
+// Stop lets Next return everything that is held back, before its time, and then io.EOF. The feed is not asked again.
+func (s *Source) Stop() {
+	if !s.ended {
+		s.ended = true
+		s.release(time.Time{})
 	}
 }
 

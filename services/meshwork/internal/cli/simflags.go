@@ -193,9 +193,9 @@ func (s *sim) open(now time.Time) *shop.Simulator {
 // run makes messages until ctx ends or the shop does.
 func (s *sim) run(ctx context.Context, sink replay.Sink, c *replay.Counts) error {
 	simulator := s.open(time.Now())
-	source := feed.Source(simulator)
+	source, end := feed.Source(simulator), &endsAt{Simulator: simulator, end: s.until}
 	if !s.until.IsZero() {
-		source = &endsAt{simulator, s.until}
+		source = end
 	}
 	if s.faults != (faults.Config{Seed: s.faults.Seed}) {
 		source = faults.New(source, s.faults)
@@ -205,7 +205,11 @@ func (s *sim) run(ctx context.Context, sink replay.Sink, c *replay.Counts) error
 		o.Rate = s.rate
 	}
 	err := replay.Run(ctx, o, c)
-	p := s.position(simulator.Position())
+	made := simulator.Position()
+	if end.over {
+		made-- // the first message behind the end is for the next run
+	}
+	p := s.position(made)
 	if s.live {
 		p.Start = time.Time{}
 	}
@@ -222,13 +226,15 @@ func (s *sim) run(ctx context.Context, sink replay.Sink, c *replay.Counts) error
 // endsAt is a simulator that stops at a time.
 type endsAt struct {
 	*shop.Simulator
-	end time.Time
+	end  time.Time
+	over bool
 }
 
 // Next returns the next message before the end.
 func (e *endsAt) Next() (feed.Message, error) {
 	m, err := e.Simulator.Next()
 	if err == nil && !m.At.Before(e.end) {
+		e.over = true
 		return feed.Message{}, io.EOF
 	}
 	return m, err

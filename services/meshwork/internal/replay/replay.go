@@ -44,30 +44,18 @@ type Counts struct {
 	At          atomic.Int64 // event time of the last message, milliseconds since 1970
 }
 
+// grace is for how long messages that the source has given out are still sent once ctx has ended.
+const grace = 10 * time.Second
+
 // Run sends every message of the source. It returns nil when all have been
-// acknowledged, and ctx's error when ctx ended first.
+// acknowledged, and ctx's error when ctx ended first: then what the source has
+// given out, and what a [feed.Stopper] held back, has been sent before its time,
+// because a source that goes on where it was would never give it out again.
 func Run(ctx context.Context, o Options, c *Counts) error {
-	var (
-		mu     sync.Mutex
-		failed error
-		pace   pacer
-	)
+	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	done := func(err error) {
-		if err == nil {
-			c.Acked.Add(1)
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if failed == nil {
-			failed = err
-			cancel(err)
-		}
-	}
-	pace.speed, pace.rate, pace.live = o.Speed, o.Rate, o.Live
-	recycler, _ := o.Source.(feed.Recycler)
+	r := &run{o: o, c: c, cancel: cancel, pace: pacer{speed: o.Speed, rate: o.Rate, live: o.Live}}
 	for {
 		m, err := o.Source.Next()
 		if errors.Is(err, io.EOF) {
@@ -76,34 +64,104 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 		if err != nil {
 			return fmt.Errorf("reading the feed: %w", err)
 		}
-		if err := pace.wait(ctx, m.At); err != nil {
-			return context.Cause(ctx)
+		if err = r.pace.wait(ctx, m.At); err == nil {
+			err = r.send(ctx, m)
 		}
-		if err := o.Sink.Send(ctx, m, done); err != nil {
-			return fmt.Errorf("sending: %w", err)
-		}
-		c.Sent.Add(1)
-		pace.sent++
-		c.At.Store(m.At.UnixMilli())
 		switch {
-		case m.Order != nil:
-			c.Orders.Add(1)
-			c.Lines.Add(int64(len(m.Order.Items)))
-		case m.Change != nil:
-			c.Changes.Add(1)
-		case m.Action != nil:
-			c.Actions.Add(1)
-		}
-		if recycler != nil {
-			recycler.Recycle(m)
+		case err == nil:
+		case r.failure() != nil:
+			return r.failure()
+		case parent.Err() != nil:
+			return errors.Join(context.Cause(parent), r.finish(parent, m))
+		default:
+			return err
 		}
 	}
 	if err := o.Sink.Flush(ctx); err != nil {
 		return fmt.Errorf("sending the last messages: %w", err)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	return failed
+	return r.failure()
+}
+
+// run is one call of Run.
+type run struct {
+	o      Options
+	c      *Counts
+	pace   pacer
+	cancel context.CancelCauseFunc
+
+	mu     sync.Mutex
+	failed error // what became of the first message that the broker did not take
+}
+
+func (r *run) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
+}
+
+// done hears what became of a message.
+func (r *run) done(err error) {
+	if err == nil {
+		r.c.Acked.Add(1)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == nil {
+		r.failed = err
+		r.cancel(err)
+	}
+}
+
+func (r *run) send(ctx context.Context, m feed.Message) error {
+	if err := r.o.Sink.Send(ctx, m, r.done); err != nil {
+		return fmt.Errorf("sending: %w", err)
+	}
+	r.c.Sent.Add(1)
+	r.pace.sent++
+	r.c.At.Store(m.At.UnixMilli())
+	switch {
+	case m.Order != nil:
+		r.c.Orders.Add(1)
+		r.c.Lines.Add(int64(len(m.Order.Items)))
+	case m.Change != nil:
+		r.c.Changes.Add(1)
+	case m.Action != nil:
+		r.c.Actions.Add(1)
+	}
+	if recycler, ok := r.o.Source.(feed.Recycler); ok {
+		recycler.Recycle(m)
+	}
+	return nil
+}
+
+// finish sends the message at hand and what else was held back.
+func (r *run) finish(parent context.Context, m feed.Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), grace)
+	defer cancel()
+	stopper, _ := r.o.Source.(feed.Stopper)
+	if stopper != nil {
+		stopper.Stop()
+	}
+	for {
+		if err := r.send(ctx, m); err != nil {
+			return fmt.Errorf("what was held back: %w", err)
+		}
+		if stopper == nil {
+			break
+		}
+		var err error
+		if m, err = stopper.Next(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return fmt.Errorf("what was held back: %w", err)
+		}
+	}
+	if err := r.o.Sink.Flush(ctx); err != nil {
+		return fmt.Errorf("sending the last messages: %w", err)
+	}
+	return r.failure()
 }
 
 // pacer holds messages back to their time.

@@ -13,8 +13,10 @@ import (
 
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/services/meshwork/feed"
+	"meshwork.dev/services/meshwork/feed/faults"
 	"meshwork.dev/services/meshwork/internal/replay"
 	"meshwork.dev/services/meshwork/retail"
+	"meshwork.dev/services/meshwork/shop"
 )
 
 type list struct{ left []feed.Message }
@@ -84,8 +86,70 @@ func TestRunStopsAtAFailure(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	err := replay.Run(ctx, replay.Options{Source: &list{messages(0, 24*time.Hour)}, Sink: &sink{}, Speed: 1}, &replay.Counts{})
+	s := &sink{}
+	err := replay.Run(ctx, replay.Options{Source: &list{messages(0, 24*time.Hour, time.Hour)}, Sink: s, Speed: 1}, &replay.Counts{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Len(t, s.got, 2, "what the source has given out is sent, and nothing more is asked for")
+	require.Equal(t, 1, s.flush)
+}
+
+// cancelling is a sink that ends the run at a message.
+type cancelling struct {
+	sink
+	at     int
+	cancel context.CancelFunc
+}
+
+func (s *cancelling) Send(ctx context.Context, m feed.Message, done func(error)) error {
+	if len(s.got) == s.at {
+		s.cancel()
+	}
+	return s.sink.Send(ctx, m, done)
+}
+
+// A shop with faults that is stopped anywhere has sent whatever its position says has been made.
+func TestAStopLosesNothingThatIsHeldBack(t *testing.T) {
+	for _, at := range []int{0, 1, 700, 2500} {
+		ctx, cancel := context.WithCancel(t.Context())
+		simulator := shop.New(shop.Config{Seed: 4, Count: 5000, Customers: 500})
+		s := &cancelling{at: at, cancel: cancel}
+		err := replay.Run(ctx, replay.Options{
+			Source: faults.New(simulator, faults.Config{Seed: 9, Duplicates: 500, Reordered: 1000, Late: 500, Poison: 20}), Sink: s,
+		}, &replay.Counts{})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Less(t, simulator.Position(), int64(5000))
+		want := shop.New(shop.Config{Seed: 4, Count: simulator.Position(), Customers: 500})
+		sent := map[string]bool{}
+		for _, m := range s.got {
+			if m.Raw == nil {
+				sent[identity(&m)] = true
+			}
+		}
+		made := 0
+		for m, err := want.Next(); !errors.Is(err, io.EOF); m, err = want.Next() {
+			require.NoError(t, err)
+			require.True(t, sent[identity(&m)], "message %d of %d", made, simulator.Position())
+			made++
+		}
+		require.Len(t, sent, made)
+	}
+}
+
+func identity(m *feed.Message) string {
+	switch {
+	case m.Action != nil:
+		return m.Action.Identity.IdempotenceID
+	case m.Order != nil:
+		return m.Order.Identity.IdempotenceID
+	case m.Cancel != nil:
+		return m.Cancel.Identity.IdempotenceID
+	case m.Change != nil:
+		return m.Change.Identity.IdempotenceID
+	case m.Customer != nil:
+		return m.Customer.Identity.IdempotenceID
+	default:
+		return m.Interaction.Identity.IdempotenceID
+	}
 }
 
 func TestRejectsAreWrittenWithNumberReasonAndText(t *testing.T) {
