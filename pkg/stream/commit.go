@@ -108,7 +108,7 @@ func (w *worker) maybeCommit(now bool) error {
 				if b.rekeyed == nil {
 					b.rekeyed = map[kafka.TopicPartition]int64{}
 				}
-				b.rekeyed[q.tp] = q.next
+				b.rekeyed[q.tp] = q.next - 1 // see purge
 			}
 			if w.def.inputs[q.input].join >= 0 {
 				after.Topics[q.tp.Topic] = place{w.r.topicID[q.tp.Topic], q.next}

@@ -16,10 +16,13 @@ import (
 // after an outage, or a replay of history, would be old enough to be deleted as soon as it is written. So such topics
 // have no retention, and the product deletes behind the offsets that it has committed, as Kafka Streams does with its
 // repartition topics. A topic that another product of the service reads as well is left alone.
+//
+// The last record read stays, so that no log is ever empty: the embedded broker forgets, when it stops, where an empty one
+// had been.
 
 // purge is what the loop knows of the re-keyed records that can go.
 type purge struct {
-	read    map[kafka.TopicPartition]int64 // committed since the last request
+	read    map[kafka.TopicPartition]int64 // the last record read, of what was committed since the last request
 	at      time.Time                      // when it was sent
 	under   bool                           // it is under way
 	results chan error
