@@ -115,6 +115,9 @@ func (b *Broker) openFolder(ctx context.Context, cfg Config) error {
 	if err == nil && !clean {
 		b.repair, err = repairFolder(ctx, cfg)
 	}
+	if err == nil {
+		err = refillEmptied(cfg.Dir, time.Now())
+	}
 	if err != nil {
 		lock.release()
 		return fmt.Errorf("embedded broker: open the data folder %s: %w", cfg.Dir, err)

@@ -28,5 +28,7 @@
 //   - The log start offset moved by DeleteRecords is forgotten after an unclean stop; such records may reappear.
 //   - A new epoch is given to any transactional producer that names an epoch that was ever given out (KIP-360 allows the
 //     newest), so of two with one id the one that asked last stays.
+//   - The offsets of a log that was emptied, by retention or DeleteRecords, are known after a clean stop only; see
+//     refill.go. After an unclean one the partition may begin at an older offset than it had.
 //   - Quotas are stored and not enforced. There are no delegation tokens.
 package broker
