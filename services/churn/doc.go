@@ -42,7 +42,9 @@
 // never completed and never counts. Adjustments, write-offs, anonymous orders and orders given away are no purchases.
 //
 // When the customer domain removes a customer, history and score go; what was published before stays in the score
-// history and in fits. Accounts that turn out to be aliases keep histories of their own.
+// history and in fits. An account that turns out to be a second one of somebody is removed there in the same way, because
+// customer.state does not tell the two apart: its history goes too and is not added to the other account's, and what
+// is bought with it later begins a history of its own. An account that was never published is not removed and keeps it.
 //
 // # Ownership, blocking, crashes
 //
