@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -47,4 +48,30 @@ func TestRecordsThatWereDeletedUnreadStopTheProduct(t *testing.T) {
 	}
 	n.cancel()
 	n.c.Close()
+}
+
+// TestARegistryThatCannotWriteYetIsWaitedFor starts products before anybody may write to the registry.
+func TestARegistryThatCannotWriteYetIsWaitedFor(t *testing.T) {
+	beside(t)
+	w := newWorld(t)
+	send(w, w.s.Hits, past, hit("a", 1))
+	w.reg.mu.Lock()
+	w.reg.mute = 2
+	w.reg.mu.Unlock()
+	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))})
+	n.caughtUp(t)
+	n.stop(t)
+	require.EqualValues(t, 1, table(w, w.s.Counts)["a"].Hits)
+
+	w.reg.mu.Lock()
+	w.reg.mute = 1 << 30
+	w.reg.mu.Unlock()
+	n = w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))})
+	n.cancel() // and a stop does not wait
+	select {
+	case err := <-n.done:
+		require.ErrorIs(t, err, context.Canceled)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the runner does not stop")
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"meshwork.dev/pkg/avro"
 	"meshwork.dev/pkg/event"
 	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/registry"
 	"meshwork.dev/pkg/state"
 	"meshwork.dev/pkg/telemetry"
 	"meshwork.dev/schemas"
@@ -268,7 +269,7 @@ func (r *Runner) prepare(ctx context.Context) error {
 			if o.raw || r.ids[o.info.Name] != 0 {
 				continue
 			}
-			id, err := r.schemaID(ctx, o.info)
+			id, err := r.register(ctx, o.info)
 			if err != nil {
 				return fmt.Errorf("register the contract of %s: %w", o.info.Name, err)
 			}
@@ -277,6 +278,25 @@ func (r *Runner) prepare(ctx context.Context) error {
 	}
 	r.learnLimits(ctx, r.defs...)
 	return nil
+}
+
+// register finds the id of a contract's schema. A registry that cannot be asked, or has nobody who may write just now, is
+// waited for: to end would only have the service started again and again.
+func (r *Runner) register(ctx context.Context, info *schemas.Info) (int, error) {
+	pause := registryBackoff
+	for {
+		id, err := r.schemaID(ctx, info)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, registry.ErrUnavailable) && !avro.IsRetriable(err) {
+			return id, err
+		}
+		r.cfg.Log.Warn("the schema registry does not take a contract; waiting for it", zap.String("subject", info.Subject), zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 10*registryBackoff)
+	}
 }
 
 func (r *Runner) schemaID(ctx context.Context, info *schemas.Info) (int, error) {

@@ -30,11 +30,16 @@ type registryFake struct {
 	mu   sync.Mutex
 	text []string
 	down bool
+	mute int // registrations that it cannot take before it can
 }
 
 func (r *registryFake) RegisterSchema(_ context.Context, _, schema string) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.mute > 0 {
+		r.mute--
+		return 0, fmt.Errorf("no writer: %w", avro.ErrUnavailable)
+	}
 	for i, s := range r.text {
 		if s == schema {
 			return i + 1, nil
