@@ -189,7 +189,7 @@ func (w *worker) onResult(ctx context.Context, err error) error {
 			if q.has {
 				age = now.Sub(time.UnixMilli(q.head.Timestamp))
 			}
-			q.lag.SetLag(q.end-q.next, age)
+			q.lag.SetLag(max(q.known()-q.next, 0), age)
 		}
 	}
 	for o := range b.outs {

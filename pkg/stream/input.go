@@ -45,6 +45,15 @@ func newFetchLimits(bytes int) fetchLimits {
 // atEnd says that everything the partition held when last asked is processed.
 func (q *queue) atEnd() bool { return !q.has && len(q.chunks) == 0 && q.end >= 0 && q.next >= q.end }
 
+// known is the end of the partition as far as it was told, -1 when it was not: end, which the merge goes by, is that of the
+// last chunk that has been processed.
+func (q *queue) known() int64 {
+	if n := len(q.chunks); n > 0 {
+		return max(q.end, q.chunks[n-1].End())
+	}
+	return q.end
+}
+
 // push takes a chunk over. One that was fetched before the partition was taken
 // up anew does not continue the last one and is dropped.
 func (q *queue) push(c *kafka.Chunk) {

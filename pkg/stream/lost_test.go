@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meshwork.dev/pkg/kafka"
+	"meshwork.dev/pkg/stream/internal/sample"
 )
 
 // TestRecordsThatWereDeletedUnreadStopTheProduct lets retention take what a stopped product had still to read. To go on
@@ -74,4 +76,23 @@ func TestARegistryThatCannotWriteYetIsWaitedFor(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("the runner does not stop")
 	}
+}
+
+// TestLagCountsWhatHasBeenFetched lets a product wait before its first record: all that lies there is lag, fetched or not.
+func TestLagCountsWhatHasBeenFetched(t *testing.T) {
+	beside(t)
+	w := newWorld(t)
+	for range 40 {
+		send(w, w.s.Hits, past, hit("a", 1))
+	}
+	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{OnError: Retry(1000, time.Hour).ThenStop()},
+		On(w.s.Hits, func(*Ctx[string, sample.Count], sample.Hit) error { return errors.New("not now") }))})
+	require.Eventually(t, func() bool {
+		lag := int64(0)
+		for _, in := range n.Status()[0].Inputs {
+			lag += max(in.End-in.Next, 0)
+		}
+		return lag == 40
+	}, 20*time.Second, 10*time.Millisecond)
+	n.stop(t)
 }

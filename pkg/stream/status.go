@@ -212,7 +212,7 @@ func (w *worker) status() ProductStatus {
 	for _, r := range w.tasks {
 		idle = idle && r.idle()
 		for _, q := range r.inputs {
-			s.Inputs = append(s.Inputs, PartitionStatus{q.tp.Topic, q.tp.Partition, q.next, q.end})
+			s.Inputs = append(s.Inputs, PartitionStatus{q.tp.Topic, q.tp.Partition, q.next, q.known()})
 		}
 		s.Timers += r.task.Timers()
 		e, eok, wall, wok := r.task.NextDue()
