@@ -19,7 +19,7 @@ func TestEngine(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-v", "-run",
-			"TestTables|TestCrash|TestMembers|TestUncertain|TestRestart|TestJoins|TestASecond", "meshwork.dev/pkg/stream")
+			"TestTables|TestCrash|TestMembers|TestUncertain|TestRestart|TestJoins|TestASecond|TestRekeyedRecordsGoOnce|TestRecordsThatWere", "meshwork.dev/pkg/stream")
 		cmd.Env = append(os.Environ(), "KAFKA="+b.Addr)
 		out, err := cmd.CombinedOutput()
 		require.NoErrorf(t, err, "%s", out[max(0, len(out)-8000):])
