@@ -69,7 +69,7 @@ var ChurnScoreHistoryEvent = &schemas.Topic[string, ChurnScoreHistory]{
 	},
 }
 
-const churnScoreHistoryEventSchema = `{"type":"record","name":"ChurnScoreHistory","namespace":"dev.meshwork.churndetect","doc":"A score as it was published: every record of churn-score.state, kept.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from what it is about, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made, in event time (UTC, milliseconds)."}]},"doc":"Identity of this message."},{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"probabilityActive","type":"double","doc":"Probability that the customer buys on at least one day of the horizon after asOf, 0 to 1."},{"name":"horizonDays","type":"int","doc":"Length of the horizon the probability is about, in days."},{"name":"modelId","type":"string","doc":"The fit that made the score; key of churn-model.state."},{"name":"drivers","type":{"type":"array","items":{"type":"record","name":"ScoreDriver","doc":"One reason behind a probability.","fields":[{"name":"name","type":"string","doc":"What it is: recency, frequency, tenure, value, regularity, recent-activity, sentiment, or the model's own purchase-rate and dropout."},{"name":"value","type":"double","doc":"The customer's figure: days, purchase days, or a score, as the name says."},{"name":"contribution","type":"double","doc":"How much it moves the log-odds of being active, against the average customer of the fit; above 0 speaks for active."}]}},"doc":"Why, strongest first."},{"name":"purchaseDays","type":"int","doc":"Days with at least one purchase up to asOf."},{"name":"recencyDays","type":"int","doc":"Days from the last purchase day to asOf."},{"name":"sentiment","type":["null","double"],"default":null,"doc":"Mean sentiment of the interactions behind the score, -1 to 1; absent where there were none."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The moment the score holds for (UTC, milliseconds): the last event of the customer or the cut of the last fit, whichever is later."}]}`
+const churnScoreHistoryEventSchema = `{"type":"record","name":"ChurnScoreHistory","namespace":"dev.meshwork.churndetect","doc":"A score as it was published: every record of churn-score.state, kept.","fields":[{"name":"identity","type":{"type":"record","name":"Identity","doc":"Who this message is: the same three fields in every message of the mesh.","fields":[{"name":"eventId","type":"string","doc":"Unique id of this message; derived from what it is about, so a recomputation yields the same id."},{"name":"idempotenceId","type":"string","doc":"Given by the caller of the first command and carried along: two messages of one kind with the same id are one message sent twice."},{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the message was made, in event time (UTC, milliseconds)."}]},"doc":"Identity of this message."},{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"probabilityActive","type":"double","doc":"Probability that the customer buys on at least one day of the horizon after asOf, 0 to 1."},{"name":"horizonDays","type":"int","doc":"Length of the horizon the probability is about, in days."},{"name":"modelId","type":"string","doc":"The fit that made the score; key of churn-model.state."},{"name":"drivers","type":{"type":"array","items":{"type":"record","name":"ScoreDriver","doc":"One reason behind a probability.","fields":[{"name":"name","type":"string","doc":"What it is: recency, frequency, tenure, value, regularity, recent-activity, sentiment, or the model's own purchase-rate and dropout."},{"name":"value","type":"double","doc":"The customer's figure: days, purchase days, or a score, as the name says."},{"name":"contribution","type":"double","doc":"How much it moves the log-odds of being active, against the average customer of the fit; above 0 speaks for active."}]}},"doc":"Why, strongest first."},{"name":"purchaseDays","type":"int","doc":"Days with at least one purchase up to asOf."},{"name":"recencyDays","type":"int","doc":"Days from the last purchase day to asOf."},{"name":"sentiment","type":["null","double"],"default":null,"doc":"Mean sentiment of the interactions behind the score, -1 to 1; absent where there were none."},{"name":"openComplaints","type":"int","default":0,"doc":"Complaints of the customer that are open. They are shown beside the probability and are no part of it."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The moment the score holds for (UTC, milliseconds): the last event of the customer or the cut of the last fit, whichever is later."}]}`
 
 // ChurnScoreState: The probability of being active in the next period, for every customer who ever bought.
 var ChurnScoreState = &schemas.Topic[string, ChurnScore]{
@@ -99,9 +99,39 @@ var ChurnScoreState = &schemas.Topic[string, ChurnScore]{
 	},
 }
 
-const churnScoreStateSchema = `{"type":"record","name":"ChurnScore","namespace":"dev.meshwork.churndetect","doc":"How likely a customer is to buy again within the horizon, and why.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"probabilityActive","type":"double","doc":"Probability that the customer buys on at least one day of the horizon after asOf, 0 to 1."},{"name":"horizonDays","type":"int","doc":"Length of the horizon the probability is about, in days."},{"name":"modelId","type":"string","doc":"The fit that made the score; key of churn-model.state."},{"name":"drivers","type":{"type":"array","items":{"type":"record","name":"ScoreDriver","doc":"One reason behind a probability.","fields":[{"name":"name","type":"string","doc":"What it is: recency, frequency, tenure, value, regularity, recent-activity, sentiment, or the model's own purchase-rate and dropout."},{"name":"value","type":"double","doc":"The customer's figure: days, purchase days, or a score, as the name says."},{"name":"contribution","type":"double","doc":"How much it moves the log-odds of being active, against the average customer of the fit; above 0 speaks for active."}]}},"doc":"Why, strongest first."},{"name":"purchaseDays","type":"int","doc":"Days with at least one purchase up to asOf."},{"name":"recencyDays","type":"int","doc":"Days from the last purchase day to asOf."},{"name":"sentiment","type":["null","double"],"default":null,"doc":"Mean sentiment of the interactions behind the score, -1 to 1; absent where there were none."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The moment the score holds for (UTC, milliseconds): the last event of the customer or the cut of the last fit, whichever is later."}]}`
+const churnScoreStateSchema = `{"type":"record","name":"ChurnScore","namespace":"dev.meshwork.churndetect","doc":"How likely a customer is to buy again within the horizon, and why.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"probabilityActive","type":"double","doc":"Probability that the customer buys on at least one day of the horizon after asOf, 0 to 1."},{"name":"horizonDays","type":"int","doc":"Length of the horizon the probability is about, in days."},{"name":"modelId","type":"string","doc":"The fit that made the score; key of churn-model.state."},{"name":"drivers","type":{"type":"array","items":{"type":"record","name":"ScoreDriver","doc":"One reason behind a probability.","fields":[{"name":"name","type":"string","doc":"What it is: recency, frequency, tenure, value, regularity, recent-activity, sentiment, or the model's own purchase-rate and dropout."},{"name":"value","type":"double","doc":"The customer's figure: days, purchase days, or a score, as the name says."},{"name":"contribution","type":"double","doc":"How much it moves the log-odds of being active, against the average customer of the fit; above 0 speaks for active."}]}},"doc":"Why, strongest first."},{"name":"purchaseDays","type":"int","doc":"Days with at least one purchase up to asOf."},{"name":"recencyDays","type":"int","doc":"Days from the last purchase day to asOf."},{"name":"sentiment","type":["null","double"],"default":null,"doc":"Mean sentiment of the interactions behind the score, -1 to 1; absent where there were none."},{"name":"openComplaints","type":"int","default":0,"doc":"Complaints of the customer that are open. They are shown beside the probability and are no part of it."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The moment the score holds for (UTC, milliseconds): the last event of the customer or the cut of the last fit, whichever is later."}]}`
 
-// CustomerActivityState: The history of every customer that scores are computed from.
+// ComplaintNotedEvent: Complaints re-keyed to the customer.
+var ComplaintNotedEvent = &schemas.Topic[string, ComplaintNoted]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.churndetect.complaint-noted.event.v1",
+		Subject:       "priv.ecomm.churndetect.complaint-noted.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        complaintNotedEventSchema,
+		Record:        "dev.meshwork.churndetect.ComplaintNoted",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:churndetect.complaint-noted.event",
+		Product:       "urn:meshwork:product:churndetect.churn-detection",
+		Owner:         "churn",
+		Doc:           "Complaints re-keyed to the customer.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[ComplaintNoted]{
+		Append: func(dst []byte, v *ComplaintNoted) []byte { return v.AppendAvro(dst) },
+		Decode: (*ComplaintNoted).DecodeAvro,
+	},
+	KeyOf: func(v *ComplaintNoted) string {
+		return v.CustomerID
+	},
+}
+
+const complaintNotedEventSchema = `{"type":"record","name":"ComplaintNoted","namespace":"dev.meshwork.churndetect","doc":"Where a complaint of a customer stands.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"complaintId","type":"string","doc":"The complaint."},{"name":"open","type":"boolean","doc":"Whether it is not settled."},{"name":"opened","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was raised (UTC, milliseconds)."}]}`
+
+// CustomerActivityState: The history of every account that scores are computed from.
 var CustomerActivityState = &schemas.Topic[string, CustomerActivity]{
 	Info: schemas.Info{
 		Name:          "priv.ecomm.churndetect.customer-activity.state.v1",
@@ -116,7 +146,7 @@ var CustomerActivityState = &schemas.Topic[string, CustomerActivity]{
 		Contract:      "urn:meshwork:contract:churndetect.customer-activity.state",
 		Product:       "urn:meshwork:product:churndetect.churn-detection",
 		Owner:         "churn",
-		Doc:           "The history of every customer that scores are computed from.",
+		Doc:           "The history of every account that scores are computed from.",
 		PII:           true,
 	},
 	Keys: schemas.StringKey(),
@@ -129,7 +159,7 @@ var CustomerActivityState = &schemas.Topic[string, CustomerActivity]{
 	},
 }
 
-const customerActivityStateSchema = `{"type":"record","name":"CustomerActivity","namespace":"dev.meshwork.churndetect","doc":"What a customer did, as far as churn is concerned: days with purchases, days with interactions.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, at most 64, oldest first."},{"name":"orderIds","type":{"type":"array","items":"string"},"doc":"Orders that are counted, at most the latest 1024, so that a repeated one is not counted again."},{"name":"interactionIds","type":{"type":"array","items":"string"},"doc":"Interactions that are counted, at most the latest 256, for the same reason."},{"name":"period","type":"int","doc":"Number of the refit period of the latest event; a period's first event announces the period to the fits."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest event (UTC, milliseconds)."}]}`
+const customerActivityStateSchema = `{"type":"record","name":"CustomerActivity","namespace":"dev.meshwork.churndetect","doc":"What an account did, as far as churn is concerned: days with purchases, days with interactions, complaints; and what further accounts of the same customer did.","fields":[{"name":"customerId","type":"string","doc":"The customer, or an account of one; record key."},{"name":"belongsTo","type":["null","string"],"default":null,"doc":"The customer it is a further account of, who is scored with its history; absent where it stands for itself."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, at most 64, oldest first."},{"name":"orderIds","type":{"type":"array","items":"string"},"doc":"Orders that are counted, at most the latest 1024, so that a repeated one is not counted again."},{"name":"interactionIds","type":{"type":"array","items":"string"},"doc":"Interactions that are counted, at most the latest 256, for the same reason."},{"name":"period","type":"int","doc":"Number of the refit period of the latest event; a period's first event announces the period to the fits."},{"name":"changed","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Event time of the latest event (UTC, milliseconds)."},{"name":"joined","type":{"type":"array","items":{"type":"record","name":"AccountHistory","doc":"What a further account of a customer did.","fields":[{"name":"accountId","type":"string","doc":"The account."},{"name":"days","type":{"type":"array","items":"PurchaseDay"},"doc":"Its purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":"ContactDay"},"doc":"Its latest days with interactions, oldest first."}]}},"default":[],"doc":"Copies of the histories of further accounts of the customer, by accountId."},{"name":"complaints","type":{"type":"array","items":{"type":"record","name":"ComplaintStanding","doc":"Where a complaint stands.","fields":[{"name":"complaintId","type":"string","doc":"The complaint."},{"name":"opened","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was raised (UTC, milliseconds)."}]}},"default":[],"doc":"Complaints that are open, by complaintId; at most 64."}]}`
 
 // CustomerMoodState: Counts of interactions and alerts per customer.
 var CustomerMoodState = &schemas.Topic[string, CustomerMood]{
@@ -221,6 +251,37 @@ var FitUpdateEvent = &schemas.Topic[string, FitUpdate]{
 }
 
 const fitUpdateEventSchema = `{"type":"record","name":"FitUpdate","namespace":"dev.meshwork.churndetect","doc":"A change of one customer's history, for the fits; or, under the key #schedule, the news that a period had events.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"period","type":"int","doc":"For #schedule: number of the refit period that had an event; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"For #schedule: the customer who had the event, to be scored by the fit in use; else absent."},{"name":"removed","type":"boolean","doc":"Whether the customer is gone."},{"name":"day","type":["null",{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}],"default":null,"doc":"The purchase day that changed, as it is now; absent where none did."},{"name":"contact","type":["null",{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}],"default":null,"doc":"The day of interactions that changed, as it is now; absent where none did."}]}`
+
+// HistorySharedEvent: Brings what a further account of a customer did to the customer who is scored.
+var HistorySharedEvent = &schemas.Topic[string, HistoryShared]{
+	Info: schemas.Info{
+		Name:          "priv.ecomm.churndetect.history-shared.event.v1",
+		Subject:       "priv.ecomm.churndetect.history-shared.event.v1-value",
+		Kind:          schemas.Event,
+		Partitions:    12,
+		Cleanup:       schemas.Delete,
+		Retention:     168 * time.Hour,
+		Compatibility: "FULL_TRANSITIVE",
+		Schema:        historySharedEventSchema,
+		Record:        "dev.meshwork.churndetect.HistoryShared",
+		KeyFields:     []string{"customerId"},
+		Contract:      "urn:meshwork:contract:churndetect.history-shared.event",
+		Product:       "urn:meshwork:product:churndetect.churn-detection",
+		Owner:         "churn",
+		Doc:           "Brings what a further account of a customer did to the customer who is scored.",
+		PII:           true,
+	},
+	Keys: schemas.StringKey(),
+	Values: schemas.Codec[HistoryShared]{
+		Append: func(dst []byte, v *HistoryShared) []byte { return v.AppendAvro(dst) },
+		Decode: (*HistoryShared).DecodeAvro,
+	},
+	KeyOf: func(v *HistoryShared) string {
+		return v.CustomerID
+	},
+}
+
+const historySharedEventSchema = `{"type":"record","name":"HistoryShared","namespace":"dev.meshwork.churndetect","doc":"All that a further account of a customer did so far; or that it is none any more.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"accountId","type":"string","doc":"The further account."},{"name":"left","type":"boolean","doc":"Whether the account is gone, or is somebody else's now; then without days and contacts."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Its purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"Its latest days with interactions, at most 64, oldest first."}]}`
 
 // PurchaseEvent: Completed orders re-keyed to the customer.
 var PurchaseEvent = &schemas.Topic[string, Purchase]{
@@ -669,6 +730,8 @@ type ChurnScoreHistory struct {
 	RecencyDays int32 `json:"recencyDays"`
 	// Mean sentiment of the interactions behind the score, -1 to 1; absent where there were none.
 	Sentiment schemas.Opt[float64] `json:"sentiment,omitzero"`
+	// Complaints of the customer that are open. They are shown beside the probability and are no part of it.
+	OpenComplaints int32 `json:"openComplaints"`
 	// The moment the score holds for (UTC, milliseconds): the last event of the customer or the cut of the last fit,
 	// whichever is later.
 	AsOf time.Time `json:"asOf"`
@@ -696,6 +759,7 @@ func (v *ChurnScoreHistory) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	dst = wire.AppendLong(dst, int64(v.OpenComplaints))
 	dst = wire.AppendLong(dst, v.AsOf.UnixMilli())
 	return dst
 }
@@ -728,6 +792,7 @@ func (v *ChurnScoreHistory) readAvro(r *wire.Reader) {
 		v.Sentiment.Valid = true
 		v.Sentiment.Value = r.Double()
 	}
+	v.OpenComplaints = r.Int()
 	v.AsOf = time.UnixMilli(r.Long()).UTC()
 }
 
@@ -814,6 +879,8 @@ type ChurnScore struct {
 	RecencyDays int32 `json:"recencyDays"`
 	// Mean sentiment of the interactions behind the score, -1 to 1; absent where there were none.
 	Sentiment schemas.Opt[float64] `json:"sentiment,omitzero"`
+	// Complaints of the customer that are open. They are shown beside the probability and are no part of it.
+	OpenComplaints int32 `json:"openComplaints"`
 	// The moment the score holds for (UTC, milliseconds): the last event of the customer or the cut of the last fit,
 	// whichever is later.
 	AsOf time.Time `json:"asOf"`
@@ -840,6 +907,7 @@ func (v *ChurnScore) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	dst = wire.AppendLong(dst, int64(v.OpenComplaints))
 	dst = wire.AppendLong(dst, v.AsOf.UnixMilli())
 	return dst
 }
@@ -871,13 +939,52 @@ func (v *ChurnScore) readAvro(r *wire.Reader) {
 		v.Sentiment.Valid = true
 		v.Sentiment.Value = r.Double()
 	}
+	v.OpenComplaints = r.Int()
 	v.AsOf = time.UnixMilli(r.Long()).UTC()
 }
 
-// CustomerActivity: What a customer did, as far as churn is concerned: days with purchases, days with interactions.
-type CustomerActivity struct {
+// ComplaintNoted: Where a complaint of a customer stands.
+type ComplaintNoted struct {
 	// The customer; record key.
 	CustomerID string `json:"customerId"`
+	// The complaint.
+	ComplaintID string `json:"complaintId"`
+	// Whether it is not settled.
+	Open bool `json:"open"`
+	// When it was raised (UTC, milliseconds).
+	Opened time.Time `json:"opened"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *ComplaintNoted) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendString(dst, v.ComplaintID)
+	dst = wire.AppendBool(dst, v.Open)
+	dst = wire.AppendLong(dst, v.Opened.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *ComplaintNoted) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("ComplaintNoted")
+}
+
+func (v *ComplaintNoted) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.ComplaintID = r.String()
+	v.Open = r.Bool()
+	v.Opened = time.UnixMilli(r.Long()).UTC()
+}
+
+// CustomerActivity: What an account did, as far as churn is concerned: days with purchases, days with interactions,
+// complaints; and what further accounts of the same customer did.
+type CustomerActivity struct {
+	// The customer, or an account of one; record key.
+	CustomerID string `json:"customerId"`
+	// The customer it is a further account of, who is scored with its history; absent where it stands for itself.
+	BelongsTo schemas.Opt[string] `json:"belongsTo,omitzero"`
 	// Purchase days, oldest first.
 	Days []PurchaseDay `json:"days"`
 	// The latest days with interactions, at most 64, oldest first.
@@ -890,11 +997,21 @@ type CustomerActivity struct {
 	Period int32 `json:"period"`
 	// Event time of the latest event (UTC, milliseconds).
 	Changed time.Time `json:"changed"`
+	// Copies of the histories of further accounts of the customer, by accountId.
+	Joined []AccountHistory `json:"joined"`
+	// Complaints that are open, by complaintId; at most 64.
+	Complaints []ComplaintStanding `json:"complaints"`
 }
 
 // AppendAvro appends the Avro encoding of v.
 func (v *CustomerActivity) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendString(dst, v.CustomerID)
+	if v.BelongsTo.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.BelongsTo.Value)
+	} else {
+		dst = append(dst, 0)
+	}
 	if len(v.Days) > 0 {
 		dst = wire.AppendLong(dst, int64(len(v.Days)))
 		for i0 := range v.Days {
@@ -925,6 +1042,20 @@ func (v *CustomerActivity) AppendAvro(dst []byte) []byte {
 	dst = append(dst, 0)
 	dst = wire.AppendLong(dst, int64(v.Period))
 	dst = wire.AppendLong(dst, v.Changed.UnixMilli())
+	if len(v.Joined) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Joined)))
+		for i0 := range v.Joined {
+			dst = v.Joined[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Complaints) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Complaints)))
+		for i0 := range v.Complaints {
+			dst = v.Complaints[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 
@@ -937,6 +1068,11 @@ func (v *CustomerActivity) DecodeAvro(src []byte) error {
 
 func (v *CustomerActivity) readAvro(r *wire.Reader) {
 	v.CustomerID = r.String()
+	v.BelongsTo = schemas.Opt[string]{}
+	if r.Present() {
+		v.BelongsTo.Valid = true
+		v.BelongsTo.Value = r.String()
+	}
 	v.Days = nil
 	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
 		i0 := len(v.Days)
@@ -971,6 +1107,22 @@ func (v *CustomerActivity) readAvro(r *wire.Reader) {
 	}
 	v.Period = r.Int()
 	v.Changed = time.UnixMilli(r.Long()).UTC()
+	v.Joined = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Joined)
+		v.Joined = wire.Grow(v.Joined, n0)
+		for ; i0 < len(v.Joined); i0++ {
+			v.Joined[i0].readAvro(r)
+		}
+	}
+	v.Complaints = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.Complaints)
+		v.Complaints = wire.Grow(v.Complaints, n0)
+		for ; i0 < len(v.Complaints); i0++ {
+			v.Complaints[i0].readAvro(r)
+		}
+	}
 }
 
 // PurchaseDay: A day on which a customer bought.
@@ -1033,6 +1185,90 @@ func (v *ContactDay) readAvro(r *wire.Reader) {
 	v.Day = schemas.Date(r.Int())
 	v.Count = r.Int()
 	v.Sentiment = schemas.Decimal[schemas.Scale4](r.Decimal())
+}
+
+// AccountHistory: What a further account of a customer did.
+type AccountHistory struct {
+	// The account.
+	AccountID string `json:"accountId"`
+	// Its purchase days, oldest first.
+	Days []PurchaseDay `json:"days"`
+	// Its latest days with interactions, oldest first.
+	Contacts []ContactDay `json:"contacts"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *AccountHistory) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.AccountID)
+	if len(v.Days) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Days)))
+		for i0 := range v.Days {
+			dst = v.Days[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Contacts) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Contacts)))
+		for i0 := range v.Contacts {
+			dst = v.Contacts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *AccountHistory) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("AccountHistory")
+}
+
+func (v *AccountHistory) readAvro(r *wire.Reader) {
+	v.AccountID = r.String()
+	v.Days = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Days)
+		v.Days = wire.Grow(v.Days, n0)
+		for ; i0 < len(v.Days); i0++ {
+			v.Days[i0].readAvro(r)
+		}
+	}
+	v.Contacts = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Contacts)
+		v.Contacts = wire.Grow(v.Contacts, n0)
+		for ; i0 < len(v.Contacts); i0++ {
+			v.Contacts[i0].readAvro(r)
+		}
+	}
+}
+
+// ComplaintStanding: Where a complaint stands.
+type ComplaintStanding struct {
+	// The complaint.
+	ComplaintID string `json:"complaintId"`
+	// When it was raised (UTC, milliseconds).
+	Opened time.Time `json:"opened"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *ComplaintStanding) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.ComplaintID)
+	dst = wire.AppendLong(dst, v.Opened.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *ComplaintStanding) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("ComplaintStanding")
+}
+
+func (v *ComplaintStanding) readAvro(r *wire.Reader) {
+	v.ComplaintID = r.String()
+	v.Opened = time.UnixMilli(r.Long()).UTC()
 }
 
 // CustomerMood: A customer's interactions as far as the watch over VIPs needs them.
@@ -1300,6 +1536,71 @@ func (v *FitUpdate) readAvro(r *wire.Reader) {
 	if r.Present() {
 		v.Contact.Valid = true
 		v.Contact.Value.readAvro(r)
+	}
+}
+
+// HistoryShared: All that a further account of a customer did so far; or that it is none any more.
+type HistoryShared struct {
+	// The customer; record key.
+	CustomerID string `json:"customerId"`
+	// The further account.
+	AccountID string `json:"accountId"`
+	// Whether the account is gone, or is somebody else's now; then without days and contacts.
+	Left bool `json:"left"`
+	// Its purchase days, oldest first.
+	Days []PurchaseDay `json:"days"`
+	// Its latest days with interactions, at most 64, oldest first.
+	Contacts []ContactDay `json:"contacts"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *HistoryShared) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendString(dst, v.CustomerID)
+	dst = wire.AppendString(dst, v.AccountID)
+	dst = wire.AppendBool(dst, v.Left)
+	if len(v.Days) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Days)))
+		for i0 := range v.Days {
+			dst = v.Days[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(v.Contacts) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Contacts)))
+		for i0 := range v.Contacts {
+			dst = v.Contacts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *HistoryShared) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("HistoryShared")
+}
+
+func (v *HistoryShared) readAvro(r *wire.Reader) {
+	v.CustomerID = r.String()
+	v.AccountID = r.String()
+	v.Left = r.Bool()
+	v.Days = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Days)
+		v.Days = wire.Grow(v.Days, n0)
+		for ; i0 < len(v.Days); i0++ {
+			v.Days[i0].readAvro(r)
+		}
+	}
+	v.Contacts = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Contacts)
+		v.Contacts = wire.Grow(v.Contacts, n0)
+		for ; i0 < len(v.Contacts); i0++ {
+			v.Contacts[i0].readAvro(r)
+		}
 	}
 }
 

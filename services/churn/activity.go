@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
@@ -43,7 +44,10 @@ const mostContacts = 64
 // activity holds what the folds of histories need.
 type activity struct{ calendar }
 
-// history is what a fold about one customer works with.
+// mostComplaints bounds the open complaints that are kept.
+const mostComplaints = 64
+
+// history is what a fold about one account works with.
 type history = *stream.Ctx[string, churndetect.CustomerActivity]
 
 // completed re-keys a completed order to its customer, if it is a purchase: a sale to somebody known, with a line of
@@ -75,14 +79,12 @@ func (a *activity) completed(_ *stream.KeyCtx, o orderproc.OrderCompleted, emit 
 	return nil
 }
 
-// purchase adds an order to the customer's purchase days.
+// purchase adds an order to the account's purchase days.
 func (a *activity) purchase(c history, p churndetect.Purchase) error {
 	if !first(&c.State.OrderIDs, p.OrderID, mostOrders) {
 		return nil
 	}
-	at, found := slices.BinarySearchFunc(c.State.Days, p.Day, func(d churndetect.PurchaseDay, day schemas.Date) int {
-		return cmp.Compare(d.Day, day)
-	})
+	at, found := slices.BinarySearchFunc(c.State.Days, p.Day, byDay)
 	if !found {
 		c.State.Days = slices.Insert(c.State.Days, at, churndetect.PurchaseDay{Day: p.Day})
 	}
@@ -90,11 +92,22 @@ func (a *activity) purchase(c history, p churndetect.Purchase) error {
 	d.Orders++
 	d.Net += p.Net
 	a.happened(c)
-	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Day: schemas.Some(*d)})
+	switch {
+	case c.State.BelongsTo.Valid:
+		a.share(c)
+	case len(c.State.Joined) > 0:
+		all := purchaseDays(&c.State)
+		at, _ := slices.BinarySearchFunc(all, p.Day, byDay)
+		a.tellDay(c, all[at])
+	default:
+		a.tellDay(c, *d)
+	}
 	return nil
 }
 
-// contact adds an interaction to the customer's days with interactions.
+func byDay(d churndetect.PurchaseDay, day schemas.Date) int { return cmp.Compare(d.Day, day) }
+
+// contact adds an interaction to the account's days with interactions.
 func (a *activity) contact(c history, i customerint.InteractionMade) error {
 	if err := checked(c.Key, &i); err != nil {
 		return stream.Skip(err) // the watch puts it aside; once is enough
@@ -118,7 +131,15 @@ func (a *activity) contact(c history, i customerint.InteractionMade) error {
 	c.State.Contacts[at] = d
 	c.State.Contacts = c.State.Contacts[max(0, len(c.State.Contacts)-mostContacts):]
 	a.happened(c)
-	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Contact: schemas.Some(d)})
+	if c.State.BelongsTo.Valid {
+		a.share(c)
+		return nil
+	}
+	for _, all := range contactDays(&c.State) {
+		if all.Day == day {
+			a.tellContact(c, all)
+		}
+	}
 	return nil
 }
 
@@ -129,7 +150,7 @@ func (a *activity) happened(c history) {
 		c.State.Changed = at
 	}
 	p := a.period(c.Time())
-	if c.Exists() && p <= c.State.Period {
+	if c.State.BelongsTo.Valid || c.Exists() && p <= c.State.Period {
 		return
 	}
 	c.State.Period = p
@@ -137,13 +158,45 @@ func (a *activity) happened(c history) {
 		churndetect.FitUpdate{Key: scheduleKey, Period: p, CustomerID: schemas.Some(c.Key)})
 }
 
-// gone forgets a customer whom the customer domain has removed.
-func (a *activity) gone(c history) error {
-	if !c.Exists() {
-		return nil
+// noted re-keys a complaint to its customer.
+func noted(_ *stream.KeyCtx, h customerint.ComplaintHistory, emit func(string, churndetect.ComplaintNoted)) error {
+	emit(h.CustomerID, churndetect.ComplaintNoted{
+		CustomerID: h.CustomerID, ComplaintID: h.ComplaintID, Opened: h.Opened,
+		Open: h.Status == customerint.ComplaintStatusOpen,
+	})
+	return nil
+}
+
+// complaint takes in whether a complaint is open. Of more than the latest 64 that are, the oldest are not counted.
+func (a *activity) complaint(c history, n churndetect.ComplaintNoted) error {
+	if c.Key == "" || c.Key == scheduleKey {
+		return stream.Reject(errNobody)
 	}
-	c.Delete()
-	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Removed: true})
+	s := &c.State
+	at, found := slices.BinarySearchFunc(s.Complaints, n.ComplaintID, func(x churndetect.ComplaintStanding, id string) int {
+		return strings.Compare(x.ComplaintID, id)
+	})
+	is := churndetect.ComplaintStanding{ComplaintID: n.ComplaintID, Opened: n.Opened}
+	switch {
+	case !n.Open && !found, n.Open && found && s.Complaints[at] == is:
+		return nil
+	case !n.Open:
+		s.Complaints = slices.Delete(s.Complaints, at, at+1)
+	case found:
+		s.Complaints[at] = is
+	default:
+		s.Complaints = slices.Insert(s.Complaints, at, is)
+		if len(s.Complaints) > mostComplaints {
+			oldest := 0
+			for i, x := range s.Complaints {
+				if x.Opened.Before(s.Complaints[oldest].Opened) {
+					oldest = i
+				}
+			}
+			s.Complaints = slices.Delete(s.Complaints, oldest, oldest+1)
+		}
+	}
+	a.happened(c)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 // Products declares the steps of Churn Detection, the one data product of the domain.
 //
 // watch raises pub.ecomm.churndetect.vip-negative-sentiment-detected.event.v1; activity keeps the history of every
-// customer; fits publishes pub.ecomm.churndetect.churn-model.state.v1; score publishes churn-score.state.v1 and, kept for
+// account, and puts those of one customer together; fits publishes pub.ecomm.churndetect.churn-model.state.v1; score publishes churn-score.state.v1 and, kept for
 // ever, churn-score-history.event.v1. The error is that of rules that cannot be worked by, or that there is no zone data.
 func Products(r Rules) ([]stream.Definition, error) {
 	if err := r.validate(); err != nil {
@@ -34,19 +34,20 @@ func Products(r Rules) ([]stream.Definition, error) {
 		Emits:   []stream.TopicRef{churndetect.VipNegativeSentimentDetectedEvent},
 	},
 		stream.On(customerint.InteractionMadeEvent, w.heard),
-		stream.On(customer.CustomerState, ignore[churndetect.CustomerMood, customer.Customer]),
-		stream.OnTombstone(customer.CustomerState, forget[churndetect.CustomerMood]),
+		stream.On(customer.CustomerRoleState, w.identified),
 	)
 	a := &activity{calendar: cal}
 	histories := stream.Define(churndetect.CustomerActivityState, stream.Spec{
 		OnError: onError(),
-		Emits:   []stream.TopicRef{churndetect.FitUpdateEvent},
+		Emits:   []stream.TopicRef{churndetect.FitUpdateEvent, churndetect.HistorySharedEvent},
 	},
 		stream.On(stream.KeyBy(churndetect.PurchaseEvent,
 			stream.From(orderproc.OrderCompletedEvent, a.completed)), a.purchase),
 		stream.On(customerint.InteractionMadeEvent, a.contact),
-		stream.On(customer.CustomerState, ignore[churndetect.CustomerActivity, customer.Customer]),
-		stream.OnTombstone(customer.CustomerState, a.gone),
+		stream.On(stream.KeyBy(churndetect.ComplaintNotedEvent,
+			stream.From(customerint.ComplaintHistoryState, noted)), a.complaint),
+		stream.On(customer.CustomerRoleState, a.identified),
+		stream.On(churndetect.HistorySharedEvent, a.shared),
 	)
 	f := &fits{calendar: cal, grace: r.Grace, options: r.Fit}
 	models := stream.Define(churndetect.FitSampleState, stream.Spec{
@@ -79,9 +80,6 @@ func Products(r Rules) ([]stream.Definition, error) {
 // onError is the domain's policy: what cannot be used after a few tries is put aside with the reason, so that one bad
 // event never holds up the others.
 func onError() stream.Policy { return stream.Retry(3, 200*time.Millisecond).ThenDeadLetter() }
-
-// ignore takes rows of which only the removal counts.
-func ignore[V, E any](*stream.Ctx[string, V], E) error { return nil }
 
 // forget removes the row of a customer who is gone.
 func forget[V any](c *stream.Ctx[string, V]) error {

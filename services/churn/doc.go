@@ -2,17 +2,19 @@
 // again.
 //
 // Read it in this order: the contracts in schemas/churndetect; dataproduct.go, the declarations; then one file per step:
-// watch.go (the watch over VIPs), activity.go (histories), fits.go (the schedule of fits), scores.go (scores); rules.go,
-// what an operator may choose; packages btyd and model, the statistics; package evaluate, how good they are.
+// watch.go (the watch over VIPs), activity.go (histories), account.go (several accounts of one customer), fits.go (the
+// schedule of fits), scores.go (scores); rules.go, what an operator may choose; packages btyd and model, the statistics;
+// package evaluate, how good they are.
 //
 // # How it flows
 //
 //	interaction-made ─────────────► watch ──► vip-negative-sentiment-detected
-//	order-completed ─► purchase ─┐
-//	interaction-made ────────────┼► activity (12 partitions) ──► score ──► churn-score, churn-score-history
-//	customer (tombstones) ───────┘     │ fit-update                ▲
-//	                                   ▼                           │ score-refresh
-//	                               fits (1 partition) ─────────────┘──► churn-model
+//	order-completed ──► purchase ───────┐
+//	complaint-history ► complaint-noted ┤        ┌── history-shared ──┐
+//	interaction-made ───────────────────┼► activity (12 partitions) ◄─┘──► score ──► churn-score, churn-score-history
+//	customer-role ──────────────────────┘     │ fit-update                ▲
+//	                                          ▼                           │ score-refresh
+//	                                      fits (1 partition) ─────────────┘──► churn-model
 //
 // A fit needs everybody, so the product of fits has one partition and holds a copy of all histories; nothing else needs
 // it, so scoring goes on beside a fit.
@@ -41,10 +43,14 @@
 // A credit note takes no purchase day back: the customer did come, which is what the models are about. A withdrawn order
 // never completed and never counts. Adjustments, write-offs, anonymous orders and orders given away are no purchases.
 //
-// When the customer domain removes a customer, history and score go; what was published before stays in the score
-// history and in fits. An account that turns out to be a second one of somebody is removed there in the same way, because
-// customer.state does not tell the two apart: its history goes too and is not added to the other account's, and what
-// is bought with it later begins a history of its own. An account that was never published is not removed and keeps it.
+// When the customer domain says that an account is gone, its history goes, with the score; what was published before
+// stays in the score history and in fits. An account that turns out to be a further one of a customer keeps its history
+// and shares it: the customer is scored with all that was done under any of its accounts, before and after that was
+// known, and the account has no score of its own. Should it stand for itself again, it takes its history with it. See
+// account.go. Two things do not move: what the watch counted under the account, and whether a complaint that was
+// raised under it is open.
+//
+// Open complaints stand beside the probability and are no part of it: no public data says what one is worth.
 //
 // # Ownership, blocking, crashes
 //

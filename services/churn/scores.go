@@ -26,22 +26,27 @@ func (s *scores) acted(c score, h churndetect.CustomerActivity) error {
 	if !c.Exists() {
 		return nil
 	}
+	if h.BelongsTo.Valid {
+		c.Delete() // who it belongs to is scored
+		return nil
+	}
 	return s.score(c, &h, c.State.ModelID, c.State.AsOf)
 }
 
 // refresh scores a customer by the fit of a cut.
 func (s *scores) refresh(c score, r churndetect.ScoreRefresh) error {
 	h, ok := s.history.Get(c, c.Key)
-	if !ok {
-		return nil // removed meanwhile
+	if !ok || h.BelongsTo.Valid {
+		return nil // removed meanwhile, or somebody else's
 	}
 	return s.score(c, &h, r.ModelID, later(c.State.AsOf, r.AsOf))
 }
 
 // score gives the customer the score of a fit, as of the given time or the customer's latest event.
 func (s *scores) score(c score, h *churndetect.CustomerActivity, modelID string, asOf time.Time) error {
-	if len(h.Days) == 0 {
-		return nil // never bought: nothing to foretell from
+	days, contacts := purchaseDays(h), contactDays(h)
+	if len(days) == 0 { // never bought, or only under an account that is somebody else's now: nothing to foretell from
+		return forget(c)
 	}
 	row, ok := s.models.Get(c, modelID)
 	if !ok {
@@ -56,7 +61,7 @@ func (s *scores) score(c score, h *churndetect.CustomerActivity, modelID string,
 	if asOf.Equal(s.start(schemas.Date(end))) {
 		end-- // the first moment of a day, such as a cut, ends the day before
 	}
-	m, ok := customerOf(h.Days, h.Contacts).Before(end)
+	m, ok := customerOf(days, contacts).Before(end)
 	if !ok {
 		return nil // everything the customer bought lies ahead: clocks differ
 	}
@@ -64,6 +69,7 @@ func (s *scores) score(c score, h *churndetect.CustomerActivity, modelID string,
 	next := churndetect.ChurnScore{
 		CustomerID: c.Key, ProbabilityActive: rounded(got.Active, 6), HorizonDays: row.HorizonDays, ModelID: modelID,
 		PurchaseDays: int32(len(m.Days)), RecencyDays: int32(end - m.Days[len(m.Days)-1].Day), AsOf: asOf,
+		OpenComplaints: int32(len(h.Complaints)),
 	}
 	for _, d := range got.Drivers {
 		next.Drivers = append(next.Drivers, churndetect.ScoreDriver{
@@ -82,7 +88,7 @@ func (s *scores) score(c score, h *churndetect.CustomerActivity, modelID string,
 		Identity:   churndetect.Identity{EventID: id, IdempotenceID: id, Created: c.Time()},
 		CustomerID: next.CustomerID, ProbabilityActive: next.ProbabilityActive, HorizonDays: next.HorizonDays,
 		ModelID: next.ModelID, Drivers: next.Drivers, PurchaseDays: next.PurchaseDays, RecencyDays: next.RecencyDays,
-		Sentiment: next.Sentiment, AsOf: next.AsOf,
+		Sentiment: next.Sentiment, OpenComplaints: next.OpenComplaints, AsOf: next.AsOf,
 	})
 	return nil
 }

@@ -36,6 +36,15 @@ func checked(key string, i *customerint.InteractionMade) error {
 	return nil
 }
 
+// identified forgets an account that is gone, or is a further one of a customer: what is said under it is the
+// customer's from then on.
+func (w *watch) identified(c *stream.Ctx[string, churndetect.CustomerMood], r customer.CustomerRole) error {
+	if r.Role == customer.RoleGone || r.Role == customer.RoleAlias {
+		return forget(c)
+	}
+	return nil
+}
+
 // heard counts an interaction and raises the event when a VIP said something negative. Who has no segment is no VIP.
 func (w *watch) heard(c *stream.Ctx[string, churndetect.CustomerMood], i customerint.InteractionMade) error {
 	if err := checked(c.Key, &i); err != nil {
