@@ -11,6 +11,10 @@ import (
 	"meshwork.dev/schemas/product"
 )
 
+// repetitions is how long an event of the order domain may come again, as when its history is processed anew: its topics
+// keep seven days.
+const repetitions = 8 * 24 * time.Hour
+
 // tradingZone is the zone whose calendar cuts trading days.
 const tradingZone = "Europe/London"
 
@@ -22,7 +26,7 @@ const tradingZone = "Europe/London"
 //
 // Product Sales (pub.ecomm.product.product-sales.state.v1), key productId|segment|day: units, orders and money. Every
 // finished order and credit note is exploded into sale lines, which travel through a private topic to the row they
-// belong to; rows add up in any order. So do pieces that came back: they are booked where they were sold. Events
+// belong to; rows add up in any order, and each event once however often it comes. So do pieces that came back: they are booked where they were sold. Events
 // in another currency than the reporting one are dead letters.
 //
 // The error is about the machine: no zone data.
@@ -49,9 +53,9 @@ func Products() ([]stream.Definition, error) {
 		Uses:    []stream.Dep{s.segments, s.products},
 	},
 		stream.On(stream.KeyBy(product.SaleLineEvent,
-			stream.From(orderproc.OrderCompletedEvent, s.completed),
-			stream.From(orderproc.OrderCancelledEvent, s.cancelled),
-			stream.From(orderproc.ReturnMatchedEvent, s.returned),
+			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, completedID, repetitions), s.completed),
+			stream.From(stream.Distinct(orderproc.OrderCancelledEvent, cancelledID, repetitions), s.cancelled),
+			stream.From(stream.Distinct(orderproc.ReturnMatchedEvent, returnID, repetitions), s.returned),
 		), s.book),
 	)
 	return []stream.Definition{catalogue, productSales}, nil

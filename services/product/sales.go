@@ -33,6 +33,12 @@ type sales struct {
 // emitLine passes a sale line on under its key.
 type emitLine = func(product.ProductSalesKey, product.SaleLine)
 
+// An order completes and is cancelled once, whatever the messages that say so are called; a match is made and taken back
+// by messages of their own.
+func completedID(o orderproc.OrderCompleted) string { return o.OrderID }
+func cancelledID(o orderproc.OrderCancelled) string { return o.OrderID + "/" + o.Effect.String() }
+func returnID(r orderproc.ReturnMatched) string     { return r.Identity.EventID }
+
 // completed explodes a finished order: one sale line per product and day.
 func (s *sales) completed(c *stream.KeyCtx, o orderproc.OrderCompleted, emit emitLine) error {
 	var kind product.SaleKind
