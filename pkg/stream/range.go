@@ -153,11 +153,9 @@ func (x *exec[K, V]) show(skey, value []byte, fn func(k K, s span, row *V) bool)
 func (t *Task) ascend(ns byte, extra []byte, fn func(key, value []byte) bool) error {
 	var own keyList // keys that the store alone does not tell the truth about
 	own.add(extra)
-	for i := range t.pend.ops {
-		if o := &t.pend.ops[i]; o.out < 0 || o.row {
-			key, _ := t.pend.of(o)
-			own.addIn(ns, key)
-		}
+	for _, i := range t.pend.state {
+		key, _ := t.pend.of(&t.pend.ops[i])
+		own.addIn(ns, key)
 	}
 	changed := func(key, _ []byte, _ bool) bool { own.addIn(ns, key); return true }
 	t.cur.Range(changed)
@@ -184,6 +182,7 @@ func (t *Task) ascend(ns byte, extra []byte, fn func(key, value []byte) bool) er
 		own.sort()
 		err = t.store.Scan([]byte{ns}, merge)
 	} else { // the keys only: values are looked up as they are needed
+		own.room(t.store.Len())
 		err = t.store.Scan([]byte{ns}, collect)
 		own.sort()
 	}
@@ -211,7 +210,12 @@ type keyList struct {
 	left []keyPlace
 }
 
-type keyPlace struct{ from, to int }
+// keyPlace is where a key lies in the buffer. There are as many as rows, so they are small: keys of all rows together are
+// far below 4 GiB.
+type keyPlace struct{ from, to uint32 }
+
+// room makes room for n more keys, which are counted and not measured.
+func (l *keyList) room(n int) { l.left = slices.Grow(l.left, n) }
 
 func (l *keyList) add(key []byte) {
 	if len(key) == 0 {
@@ -219,7 +223,7 @@ func (l *keyList) add(key []byte) {
 	}
 	from := len(l.buf)
 	l.buf = append(l.buf, key...)
-	l.left = append(l.left, keyPlace{from, len(l.buf)})
+	l.left = append(l.left, keyPlace{uint32(from), uint32(len(l.buf))})
 }
 
 func (l *keyList) addIn(ns byte, key []byte) {

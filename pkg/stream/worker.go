@@ -337,6 +337,9 @@ func (w *worker) full() bool {
 // at: event time then stays close together between partitions.
 const quantum = 256
 
+// sizeEvery is after how many records the size of the transaction is looked at: a record can bring a thousand timers.
+const sizeEvery = 16
+
 // The latency of one record in so many is observed, and of so many in a
 // transaction: a quiet product's first records, and a fair part of a busy one's.
 const (
@@ -368,7 +371,10 @@ func (w *worker) work() (bool, error) {
 	best.active = now
 	s := w.open(best)
 	start := bestQ
-	for range quantum {
+	for i := range quantum {
+		if i%sizeEvery == sizeEvery-1 && w.full() {
+			break
+		}
 		out, err := best.task.Process(bestQ.input, &bestQ.head, s)
 		if err != nil {
 			return false, err
@@ -427,6 +433,9 @@ func (w *worker) fireTimers(now time.Time) (bool, error) {
 		}
 		r.retry = out == Wait
 		worked = worked || out != Wait
+		if w.full() {
+			break
+		}
 	}
 	return worked, nil
 }
