@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/crc32"
 )
@@ -22,14 +23,18 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // the broker's default max.message.bytes (1 MiB and a little), which bounds the compressed batch.
 const DefaultMaxBatchBytes = 1_000_000
 
-// BatchBuilder gathers records of one partition in wire form, without allocating once its buffer has grown. When
+// BatchBuilder gathers records of one partition in wire form, without allocating once its buffers have grown. When
 // the open batch would exceed MaxBytes it is sealed and another one begun; a single larger record has a batch of
-// its own. Not safe for concurrent use. The zero value is ready.
+// its own. What is sealed is compressed at once, so that a large transaction takes little memory. Not safe for
+// concurrent use. The zero value is ready.
 type BatchBuilder struct {
-	Codec    Codec // used when a batch is appended to a request
+	Codec    Codec // set before the first record
 	MaxBytes int   // of uncompressed records per batch; default DefaultMaxBatchBytes
 
-	rec    []byte // records of all batches
+	rec    []byte // records of the open batch
+	packed []byte // sealed batches, compressed
+	before int    // size of the sealed records uncompressed
+	failed error  // why a batch could not be compressed
 	sealed []span
 	open   span
 	n      int
@@ -43,7 +48,7 @@ type BatchBuilder struct {
 	building bool
 }
 
-// span is one batch within rec.
+// span is one batch: a sealed one within packed, the open one all of rec.
 type span struct {
 	start, end int
 	n          int32
@@ -52,17 +57,18 @@ type span struct {
 
 // Reset forgets all records and keeps the memory.
 func (b *BatchBuilder) Reset() {
-	b.rec, b.sealed, b.open, b.n, b.building = b.rec[:0], b.sealed[:0], span{}, 0, false
+	b.rec, b.packed, b.sealed, b.open, b.n, b.building = b.rec[:0], b.packed[:0], b.sealed[:0], span{}, 0, false
+	b.before, b.failed = 0, nil
 }
 
 // Len is the number of records.
 func (b *BatchBuilder) Len() int { return b.n }
 
 // Bytes is the size of all records, uncompressed.
-func (b *BatchBuilder) Bytes() int { return len(b.rec) }
+func (b *BatchBuilder) Bytes() int { return b.before + len(b.rec) }
 
 // Cap is the memory the builder holds.
-func (b *BatchBuilder) Cap() int { return cap(b.rec) }
+func (b *BatchBuilder) Cap() int { return cap(b.rec) + cap(b.packed) }
 
 // Batches is the number of batches the records make. A produce request carries one batch per partition.
 func (b *BatchBuilder) Batches() int {
@@ -93,7 +99,7 @@ func AppendHeader(dst []byte, key string, value []byte) []byte {
 // written by AppendHeader.
 func (b *BatchBuilder) Append(ts int64, key, value, headers []byte, count int) {
 	n := b.size(ts, key, len(value), len(headers), count)
-	if b.open.n > 0 && len(b.rec)-b.open.start+n+varintLen(int64(n)) > b.maxBytes() {
+	if b.open.n > 0 && len(b.rec)+n+varintLen(int64(n)) > b.maxBytes() {
 		b.seal()
 		n = b.size(ts, key, len(value), len(headers), count)
 	}
@@ -135,10 +141,19 @@ func (b *BatchBuilder) count(ts int64) {
 	b.n++
 }
 
+// seal ends the open batch.
 func (b *BatchBuilder) seal() {
-	b.open.end = len(b.rec)
+	b.open.start = len(b.packed)
+	packed, err := compress(b.packed, b.rec, b.Codec)
+	if err != nil {
+		b.failed = cmp.Or(b.failed, err)
+	} else {
+		b.packed = packed
+	}
+	b.open.end = len(b.packed)
 	b.sealed = append(b.sealed, b.open)
-	b.open = span{start: len(b.rec)}
+	b.before += len(b.rec)
+	b.rec, b.open = b.rec[:0], span{}
 }
 
 func (b *BatchBuilder) maxBytes() int {
@@ -192,7 +207,7 @@ func (b *BatchBuilder) Finish(buf, headers []byte, count int) {
 	}
 	putVarint(buf[b.at:], int64(body))
 	b.rec = buf
-	if b.open.n > 0 && len(b.rec)-b.open.start > b.maxBytes() {
+	if b.open.n > 0 && len(b.rec) > b.maxBytes() {
 		b.moveToNextBatch()
 		return
 	}
@@ -233,21 +248,27 @@ type BatchMeta struct {
 	Txn   bool
 }
 
-// AppendBatch appends batch i to dst, compressed and checksummed.
+// AppendBatch appends batch i to dst, compressed and checksummed. The error is that of the compression, of this or
+// another batch.
 func (b *BatchBuilder) AppendBatch(dst []byte, i int, m BatchMeta) ([]byte, error) {
-	s := b.batch(i)
-	if i >= len(b.sealed) {
-		s.end = len(b.rec)
-		if b.building {
-			s.end = b.at
-		}
+	if b.failed != nil {
+		return nil, b.failed
 	}
+	s := b.batch(i)
 	start := len(dst)
 	var head [batchHeaderLen]byte
 	dst = append(dst, head[:]...)
-	dst, err := compress(dst, b.rec[s.start:s.end], b.Codec)
-	if err != nil {
-		return nil, err
+	if i < len(b.sealed) {
+		dst = append(dst, b.packed[s.start:s.end]...)
+	} else {
+		rec := b.rec
+		if b.building {
+			rec = rec[:b.at]
+		}
+		var err error
+		if dst, err = compress(dst, rec, b.Codec); err != nil {
+			return nil, err
+		}
 	}
 	attr := uint16(b.Codec)
 	if m.Txn {

@@ -160,6 +160,41 @@ func TestBatchSplit(t *testing.T) {
 	}
 }
 
+// A transaction of many batches takes the room of what is sent, not of what it says.
+func TestSealedBatchesAreCompressed(t *testing.T) {
+	for _, codec := range []Codec{CodecNone, CodecSnappy} {
+		b := &BatchBuilder{Codec: codec, MaxBytes: 100_000}
+		value := bytes.Repeat([]byte("the same again "), 20)
+		for i := range 10_000 {
+			b.Append(int64(i), []byte("key"), value, nil, 0)
+		}
+		require.Greater(t, b.Bytes(), 3_000_000, "uncompressed")
+		require.Equal(t, 10_000, b.Len())
+		if codec == CodecSnappy {
+			require.Less(t, b.Cap(), 1_000_000)
+		}
+		n := 0
+		for _, batch := range encodeAll(t, b) {
+			n += int(binary.BigEndian.Uint32(batch[57:]))
+		}
+		require.Equal(t, 10_000, n)
+		b.Reset()
+		require.Zero(t, b.Bytes())
+		require.Zero(t, b.Batches())
+	}
+}
+
+// A codec that there is not is an error of every batch, not of those alone that are sealed with it.
+func TestSealingFails(t *testing.T) {
+	b := &BatchBuilder{Codec: 7, MaxBytes: 10}
+	b.Append(1, []byte("key"), []byte("value"), nil, 0)
+	b.Append(2, []byte("key"), []byte("value"), nil, 0)
+	for i := range b.Batches() {
+		_, err := b.AppendBatch(nil, i, BatchMeta{})
+		require.ErrorIs(t, err, ErrUnsupported)
+	}
+}
+
 // A client of another make reads what we write, in every codec.
 func TestBatchReadByOthers(t *testing.T) {
 	b := broker.New(t, broker.WithTopics(1, "x"))

@@ -109,8 +109,8 @@ func (t *Txn) Discard() { t.p.recycle(t) }
 
 const (
 	spareTxns     = 4
-	spareParts    = 4096    // more partitions than this are not remembered
-	sparePartRoom = 1 << 20 // a builder with more memory than this keeps it only while it uses a quarter
+	spareParts    = 4096     // more partitions than this are not remembered
+	sparePartRoom = 64 << 10 // a builder with more memory than this keeps it only while it uses a quarter
 )
 
 // recycle empties the transaction and keeps its memory for another, within reason.

@@ -12,9 +12,10 @@ import (
 // product, in MiB.
 const leastMemory = 128
 
-// memory is how Config.Memory is shared out between what takes memory: half for
-// the Go heap, in which records are on their way in and out, a third for state,
-// and the rest for what nobody counts. Without a limit each takes what it needs.
+// memory is how Config.Memory is shared out between what takes memory: two fifths
+// for the Go heap, in which records are on their way in and out, a third for
+// state, and the rest for what nobody counts: pages of files, write buffers,
+// allocators. Without a limit each takes what it needs.
 type memory struct {
 	bytes int64 // 0: no limit
 	pages *state.Pages
@@ -30,10 +31,10 @@ func newMemory(stateDir string, mib int) *memory {
 		m.cache = state.NewCache(64<<20, 1000)
 		return m
 	}
-	m.pages = state.NewPages(stateDir, m.bytes*3/10)
+	m.pages = state.NewPages(stateDir, m.bytes/4)
 	m.cache = state.NewCache(m.bytes/16, 1000)
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		m.heap = debug.SetMemoryLimit(m.bytes / 2)
+		m.heap = debug.SetMemoryLimit(m.bytes * 2 / 5)
 	}
 	return m
 }
@@ -42,7 +43,7 @@ func newMemory(stateDir string, mib int) *memory {
 func (m *memory) options() state.Options {
 	o := state.Options{Pages: m.pages, Cache: m.cache}
 	if m.bytes > 0 {
-		o.MemTableBytes = 1 << 20
+		o.MemTableBytes = 512 << 10
 	}
 	return o
 }
@@ -53,7 +54,7 @@ func (m *memory) txnBytes(products int) int {
 	if m.bytes == 0 || products == 0 {
 		return 0
 	}
-	return int(min(max(m.bytes/16/int64(products), 512<<10), 8<<20))
+	return int(min(max(m.bytes/24/int64(products), 512<<10), 8<<20))
 }
 
 // fetchBytes is what one of so many products may fetch ahead. 0 is the engine's
@@ -62,7 +63,7 @@ func (m *memory) fetchBytes(products int) int {
 	if m.bytes == 0 || products == 0 {
 		return 0
 	}
-	return int(min(max(m.bytes/8/int64(products), 1<<20), 64<<20))
+	return int(min(max(m.bytes/16/int64(products), 1<<20), 64<<20))
 }
 
 // close gives the memory back once all stores are closed.

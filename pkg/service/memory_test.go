@@ -17,14 +17,14 @@ func TestMemoryIsSharedOut(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	m := newMemory(t.TempDir(), 960)
 	if before == math.MaxInt64 {
-		require.Equal(t, int64(480<<20), debug.SetMemoryLimit(-1))
+		require.Equal(t, int64(384<<20), debug.SetMemoryLimit(-1))
 	}
 	require.NotNil(t, m.options().Pages)
-	require.Equal(t, 60<<20/23, m.txnBytes(23))
+	require.Equal(t, 40<<20/23, m.txnBytes(23))
 	require.Equal(t, 8<<20, m.txnBytes(1), "no more than the engine's default")
 	require.Equal(t, 512<<10, m.txnBytes(1000))
-	require.Equal(t, 120<<20/24, m.fetchBytes(24))
-	require.Equal(t, 64<<20, m.fetchBytes(1), "no more than the engine's default")
+	require.Equal(t, 60<<20/24, m.fetchBytes(24))
+	require.Equal(t, 60<<20, m.fetchBytes(1))
 	require.Equal(t, 1<<20, m.fetchBytes(1000))
 	require.NoError(t, m.close())
 	require.Equal(t, before, debug.SetMemoryLimit(-1))

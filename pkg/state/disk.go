@@ -122,7 +122,7 @@ func (d *disk) open() error {
 	}
 	if d.restoring {
 		o.DisableWAL = true // flushed memtables alone make a prefix of the batches
-		o.MemTableSize = restoreMemTable
+		o.MemTableSize = uint64(min(restoreMemTable, 8*d.opts.MemTableBytes))
 		o.MemTableStopWritesThreshold = 2 // several stores restore at a time
 		o.L0CompactionThreshold = 8
 		o.L0StopWritesThreshold = 64

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -16,12 +17,10 @@ type logWriter struct {
 	dir   string
 	store uint64
 
-	file   vfs.File // nil until the first frame of the file
-	number uint64   // of the current file
-	off    int64    // its size; 0 while there is no file
-	sum    uint32   // running checksum after the last frame
-	buf    []byte
-
+	file     vfs.File // nil until the first frame of the file
+	number   uint64   // of the current file
+	off      int64    // its size; 0 while there is no file
+	sum      uint32   // running checksum after the last frame
 	unsynced []uint64 // files that may not have reached the disk, besides the current one
 	dirDirty bool     // a file was created since the directory was synced
 }
@@ -29,9 +28,15 @@ type logWriter struct {
 // maxIdleBuffer is how much memory is kept for the next frame or block.
 const maxIdleBuffer = 1 << 20
 
+// frames are buffers in which frames are put together. There are many stores, and
+// few of them write at a time.
+var frames = sync.Pool{New: func() any { return new([]byte) }}
+
 // append writes one frame. After an error the file must be left with cut.
 func (l *logWriter) append(pos []byte, changes []byte) (int64, error) {
-	buf := l.buf[:0]
+	scratch, _ := frames.Get().(*[]byte)
+	defer frames.Put(scratch)
+	buf := (*scratch)[:0]
 	if l.file == nil {
 		name := l.fs.PathJoin(l.dir, fileName(logPrefix, l.number))
 		f, err := l.fs.Create(name, vfs.WriteCategoryUnspecified)
@@ -48,7 +53,7 @@ func (l *logWriter) append(pos []byte, changes []byte) (int64, error) {
 	sum := endFrame(buf, at, l.sum)
 	n := int64(len(buf)) // Write may change the contents
 	if cap(buf) <= maxIdleBuffer {
-		l.buf = buf
+		*scratch = buf
 	}
 	if _, err := l.file.Write(buf); err != nil {
 		return 0, fmt.Errorf("writing log: %w", err)

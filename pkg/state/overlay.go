@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math"
 	"slices"
+	"unsafe"
 )
 
 // Overlay holds the pending writes of a transaction: the newest value, or the
@@ -12,7 +13,8 @@ import (
 // to use.
 //
 // It is an open-addressing hash table over one buffer and holds no pointer per
-// key. It keeps its memory over Reset, so a steady load allocates nothing.
+// key. It keeps its memory over Reset, so a steady load allocates nothing; what
+// a single large transaction needed is given back by a smaller one after it.
 //
 // An overlay holds somewhat below 4 GiB. Further writes are not kept, and Apply
 // refuses the batch made from it with ErrTooLarge; MaxBatchBytes is reached
@@ -166,8 +168,16 @@ func (o *Overlay) AppendTo(b *Batch) {
 	}
 }
 
-// Reset forgets all writes and keeps the memory.
+// idleOverlay is how much memory an overlay keeps however little of it is used.
+const idleOverlay = 64 << 10
+
+// Reset forgets all writes and keeps the memory, of much memory only what was
+// used to a quarter.
 func (o *Overlay) Reset() {
+	const perItem = int(unsafe.Sizeof(item{}))
+	if room := cap(o.data) + cap(o.items)*perItem; room > idleOverlay && len(o.data)+len(o.items)*perItem < room/4 {
+		o.slots, o.items, o.data = nil, nil, nil
+	}
 	if len(o.items)*8 > len(o.slots) {
 		clear(o.slots)
 	} else { // a small transaction after a large one need not clear it all

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strconv"
@@ -126,4 +127,24 @@ func TestOverlayRangeStops(t *testing.T) {
 	n := 0
 	o.Range(func(_, _ []byte, _ bool) bool { n++; return n < 4 })
 	require.Equal(t, 4, n)
+}
+
+// What one large transaction needed is given back after a small one.
+func TestOverlayGivesMemoryBack(t *testing.T) {
+	o := NewOverlay(maphash.MakeSeed())
+	value := make([]byte, 1000)
+	for i := range 10_000 {
+		o.Put([]byte(strconv.Itoa(i)), value)
+	}
+	o.Reset()
+	require.Greater(t, cap(o.data), 1<<20, "another one like it allocates nothing")
+	o.Put([]byte("one"), value)
+	o.Reset()
+	require.Zero(t, cap(o.data))
+	o.Put([]byte("two"), value)
+	got, _, ok := o.Get([]byte("two"))
+	require.True(t, ok)
+	require.Equal(t, value, got)
+	_, _, ok = o.Get([]byte("one"))
+	require.False(t, ok)
 }

@@ -42,6 +42,14 @@ func newFetchLimits(bytes int) fetchLimits {
 	return fetchLimits{buffered: max(bytes, 4*part), partition: part, pause: 2 * part, resume: part}
 }
 
+// copying is how topics are fetched to be copied into a store, many at a time; wait is how long an answer may take when
+// there is nothing, 0 for the default.
+func (l fetchLimits) copying(wait time.Duration) kafka.FetchConfig {
+	return kafka.FetchConfig{
+		MaxBufferedBytes: min(8<<20, l.buffered), MaxPartitionBytes: l.partition, MaxWait: wait,
+	}
+}
+
 // atEnd says that everything the partition held when last asked is processed.
 func (q *queue) atEnd() bool { return !q.has && len(q.chunks) == 0 && q.end >= 0 && q.next >= q.end }
 

@@ -83,6 +83,7 @@ func (s *Tables) acquire(ctx context.Context, r *Runner, def *tableDef) *followe
 		}
 		f = &follower{
 			key: key, parts: r.parts[info.Name], log: r.cfg.Log, pages: r.cfg.State.Pages,
+			limits:  newFetchLimits(r.cfg.MaxFetchBytes),
 			reducer: def.reducer, source: r.cfg.Registry,
 			ready: make(chan struct{}), done: make(chan struct{}),
 		}
@@ -121,6 +122,7 @@ type follower struct {
 	parts   int
 	log     *zap.Logger
 	pages   *state.Pages
+	limits  fetchLimits
 	reducer func(source avro.SchemaSource) (reducer, error) // nil: rows are kept whole
 	source  avro.SchemaSource
 	users   int // under Tables.mu
@@ -174,7 +176,7 @@ func (f *follower) run(ctx context.Context) error {
 }
 
 func (f *follower) follow(ctx context.Context, starts, left map[kafka.TopicPartition]int64) error {
-	fetch := f.key.kafka.NewFetcher(kafka.FetchConfig{MaxBufferedBytes: 8 << 20, MaxWait: idleFetch})
+	fetch := f.key.kafka.NewFetcher(f.limits.copying(idleFetch))
 	defer fetch.Close()
 	for tp, at := range starts {
 		fetch.Add(tp, at)

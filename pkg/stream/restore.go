@@ -1,6 +1,11 @@
 package stream
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+
+	"meshwork.dev/pkg/state"
+)
 
 // Restore takes over a record of a changelog of the task's partition: out is
 // its index in Outputs. Records of other outputs are ignored. Call RestoreFlush
@@ -29,9 +34,13 @@ func (t *Task) RestoreJoin(input int, key, value []byte) error {
 	return t.restore(t.tmp, value)
 }
 
-const restoreBatch = 1 << 20
+// restoreBatch is how much is taken over at a time: large enough for a store, small enough for hundreds of tasks at once.
+const restoreBatch = 128 << 10
 
 func (t *Task) restore(key, value []byte) error {
+	if t.batch == nil {
+		t.batch = takeBatch()
+	}
 	if value == nil {
 		t.batch.Delete(key)
 	} else {
@@ -46,11 +55,28 @@ func (t *Task) restore(key, value []byte) error {
 // RestoreFlush applies what has been restored so far, with the position that
 // goes with it.
 func (t *Task) RestoreFlush(position []byte) error {
+	if t.batch == nil {
+		t.batch = takeBatch()
+	}
 	position = append([]byte(nil), position...)
-	err := t.store.Apply(&t.batch, position)
-	t.batch.Reset()
+	err := t.store.Apply(t.batch, position)
+	giveBatch(t.batch)
+	t.batch = nil
 	if err != nil {
 		return fmt.Errorf("restore task %d of %s: %w", t.p, t.def.name, err)
 	}
 	return nil
+}
+
+// batches are batches for stores. There are many tasks, and few of them write at a time.
+var batches = sync.Pool{New: func() any { return new(state.Batch) }}
+
+func takeBatch() *state.Batch {
+	b, _ := batches.Get().(*state.Batch)
+	return b
+}
+
+func giveBatch(b *state.Batch) {
+	b.Reset()
+	batches.Put(b)
 }

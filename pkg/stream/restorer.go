@@ -361,7 +361,7 @@ func (res *restore) follow(ctx context.Context, goals map[kafka.TopicPartition]*
 			}
 		}()
 	}
-	f := w.r.cfg.Kafka.NewFetcher(kafka.FetchConfig{MaxBufferedBytes: 8 << 20})
+	f := w.r.cfg.Kafka.NewFetcher(w.limits.copying(0))
 	defer f.Close()
 	for tp, g := range goals {
 		f.Add(tp, g.from)

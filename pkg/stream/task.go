@@ -63,7 +63,7 @@ type Task struct {
 
 	cur, sealed *state.Overlay // the open transaction's changes; those of the one being committed
 	isSealed    bool
-	batch       state.Batch
+	batch       *state.Batch
 
 	inputs  []taskInput
 	outs    []taskOutput
@@ -532,9 +532,10 @@ func (t *Task) Seal(sink Sink) error {
 // Committed takes the sealed transaction into the store, together with the
 // position, and returns how its records ended.
 func (t *Task) Committed(position []byte) ([]Counts, error) {
-	t.batch.Reset()
-	t.sealed.AppendTo(&t.batch)
-	err := t.store.Apply(&t.batch, position)
+	b := takeBatch()
+	t.sealed.AppendTo(b)
+	err := t.store.Apply(b, position)
+	giveBatch(b)
 	t.sealed.Reset()
 	t.isSealed = false
 	clear(t.sealedPopped)
@@ -564,7 +565,7 @@ func (t *Task) Rollback() {
 // Restored tells the task that its store was changed from outside, by a
 // restore.
 func (t *Task) Restored() error {
-	if t.batch.Len() > 0 {
+	if t.batch != nil && t.batch.Len() > 0 {
 		if err := t.RestoreFlush(t.store.Position()); err != nil {
 			return err
 		}

@@ -68,7 +68,9 @@ func Topics(parts shop.Parts) (topics []*schemas.Info) {
 // Open makes a sender that names itself source. lookupOnly leaves the registration of schemas to somebody else. It does
 // not connect. Close it.
 func Open(cl *kafka.Client, rc *registry.Client, source string, lookupOnly bool) *Sender {
-	p := cl.NewProducer(kafka.ProducerConfig{Codec: kafka.CodecLZ4, Linger: 5 * time.Millisecond})
+	p := cl.NewProducer(kafka.ProducerConfig{
+		Codec: kafka.CodecLZ4, Linger: 5 * time.Millisecond, MaxBuffered: 4 << 20,
+	})
 	cfg := ingest.Config{Producer: p, Registry: rc, Source: source, LookupOnly: lookupOnly}
 	return &Sender{
 		producer: p,
