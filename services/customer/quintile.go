@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strconv"
 
 	"meshwork.dev/schemas"
 	"meshwork.dev/schemas/customer"
@@ -51,36 +52,50 @@ type standing struct {
 	news     bool // bought something in between
 }
 
-// tables ranks customers.
+// tables ranks customers. Rows are looked at twice: for the cuts between quintiles, then for what is news. In between
+// there are four numbers of every customer, however many.
 type tables struct {
 	day    schemas.Date
 	before schemas.Date // the day of the ranking before
+	to     int64        // what was noted up to there was ranked then
 	all    bool         // everybody is news
 	old    [rankings][]customer.RankCut
 
-	list    []standing
+	list    []entry
+	names   []string             // ids that are no plain numbers
 	aliases map[string]*standing // what aliases bought, by the customer they are
 	gone    map[string]bool
 	cuts    [rankings][]customer.RankCut
+
+	customers int // that are ranked
+}
+
+// entry is a customer to be ranked.
+type entry struct {
+	id     int64           // the number that the id is, or −1 − its place among names
+	values [rankings]int64 // what it is ranked by
 }
 
 // newTables prepares a ranking as of a day; last is the ranking before, with what was noted since.
 func newTables(last *customer.CustomerRanking, day schemas.Date) *tables {
 	return &tables{
-		day: day, before: last.RankedDay.Or(day), all: last.Late || !last.RankedDay.Valid,
+		day: day, before: last.RankedDay.Or(day), to: last.RankedTo,
+		all:     last.Everyone || !last.RankedDay.Valid || last.RankedTo == 0,
 		old:     [rankings][]customer.RankCut{last.RecencyCuts, last.FrequencyCuts, last.MonetaryCuts},
-		list:    make([]standing, 0, last.Customers+last.Customers/8),
+		list:    make([]entry, 0, last.Customers+last.Customers/8),
 		aliases: map[string]*standing{}, gone: map[string]bool{},
 	}
 }
 
-// add takes in the row of an account.
-func (t *tables) add(id string, row *customer.CustomerRanking) {
-	if row.Gone {
-		t.gone[id] = true
-		return
-	}
-	s := standing{id: id}
+// everyRow calls look with the row of every account, the same rows each time.
+type everyRow func(look func(id string, row *customer.CustomerRanking)) error
+
+// tellRank is called with what a customer bought and the quintiles that follow.
+type tellRank func(id string, now figures, r, f, m int32)
+
+// standingOf is what an account bought, without what its aliases did.
+func (t *tables) standingOf(id string, row *customer.CustomerRanking) (s standing) {
+	s.id, s.news = id, row.Noted > t.to
 	if last, ok := row.LastDay.Get(); ok {
 		s.now.add(row.Frequency, row.Monetary, last)
 		s.was = s.now
@@ -97,10 +112,28 @@ func (t *tables) add(id string, row *customer.CustomerRanking) {
 			s.news = true
 		}
 	}
+	return s
+}
+
+// aliasOf is the customer whose alias an account is; empty where it is none.
+func aliasOf(id string, row *customer.CustomerRanking) string {
+	if row.CanonicalID == id {
+		return ""
+	}
+	return row.CanonicalID
+}
+
+// add takes in the row of an account.
+func (t *tables) add(id string, row *customer.CustomerRanking) {
+	if row.Gone {
+		t.gone[id] = true
+		return
+	}
+	s := t.standingOf(id, row)
 	if s.now.orders == 0 {
 		return
 	}
-	if head := row.CanonicalID; head != "" && head != id {
+	if head := aliasOf(id, row); head != "" {
 		s.id = head
 		if a := t.aliases[head]; a != nil {
 			a.join(&s)
@@ -110,7 +143,7 @@ func (t *tables) add(id string, row *customer.CustomerRanking) {
 		t.aliases[head] = &first
 		return
 	}
-	t.list = append(t.list, s)
+	t.enter(&s)
 }
 
 func (s *standing) join(o *standing) {
@@ -121,68 +154,123 @@ func (s *standing) join(o *standing) {
 	}
 }
 
-// rank ranks who was added, and tells of everybody whose figures or quintiles are news.
-func (t *tables) rank(tell func(s *standing, r, f, m int32)) {
+func (t *tables) enter(s *standing) {
+	e := entry{id: plainNumber(s.id)}
+	if e.id < 0 {
+		t.names = append(t.names, s.id)
+		e.id = -int64(len(t.names))
+	}
+	for k := range rankings {
+		e.values[k] = s.now.value(k)
+	}
+	t.list = append(t.list, e)
+}
+
+// name is the id of an entry.
+func (t *tables) name(id int64) string {
+	if id < 0 {
+		return t.names[-1-id]
+	}
+	return strconv.FormatInt(id, 10)
+}
+
+// rank ranks everybody, and tells of everybody whose figures or quintiles are news, in no order.
+func (t *tables) rank(every everyRow, tell tellRank) error {
+	if err := every(t.add); err != nil {
+		return err
+	}
+	t.joinAliases()
+	t.cut()
+	told := map[string]bool{} // customers with aliases
+	err := every(func(id string, row *customer.CustomerRanking) {
+		if row.Gone || aliasOf(id, row) != "" {
+			return
+		}
+		s := t.standingOf(id, row)
+		if a := t.aliases[id]; a != nil {
+			s.join(a)
+			told[id] = true
+		}
+		if s.now.orders > 0 {
+			t.tell(&s, tell)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for head, a := range t.aliases {
+		if !t.gone[head] && !told[head] {
+			t.tell(a, tell)
+		}
+	}
+	return nil
+}
+
+// joinAliases adds what aliases bought to the customers they are.
+func (t *tables) joinAliases() {
+	if len(t.aliases) == 0 {
+		return
+	}
+	entered := map[string]bool{}
 	for i := range t.list {
-		if a := t.aliases[t.list[i].id]; a != nil {
-			t.list[i].join(a)
-			delete(t.aliases, a.id)
+		e := &t.list[i]
+		id := t.name(e.id)
+		if a := t.aliases[id]; a != nil {
+			entered[id] = true
+			e.values[byRecency] = max(e.values[byRecency], a.now.value(byRecency))
+			e.values[byFrequency] += a.now.value(byFrequency)
+			e.values[byMoney] += a.now.value(byMoney)
 		}
 	}
 	for head, a := range t.aliases {
-		if !t.gone[head] {
-			t.list = append(t.list, *a)
+		if !t.gone[head] && !entered[head] {
+			t.enter(a)
 		}
 	}
-	places := t.byID()
-	order := make([]int32, len(places)) // the customers in the order of ids
-	for i, p := range places {
-		order[i] = p.at
-	}
-	var quintiles [rankings][]int8 // in that order too
+}
+
+// cut finds the first customers of the quintiles.
+func (t *tables) cut() {
+	t.customers = len(t.list)
+	slices.SortFunc(t.list, func(a, b entry) int {
+		if a.id >= 0 && b.id >= 0 { // as most are, and much faster
+			return cmp.Compare(a.id, b.id)
+		}
+		return compareIDs(t.name(a.id), t.name(b.id))
+	})
+	places := make([]place, len(t.list))
 	for k := range rankings {
-		for i, at := range order {
-			places[i] = place{t.list[at].now.value(k), int32(i)}
+		for i := range t.list {
+			places[i] = place{t.list[i].values[k], int32(i)}
 		}
 		slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.at, b.at)) })
-		quintiles[k] = make([]int8, len(places))
 		t.cuts[k] = nil
 		for rank, p := range places {
-			q := int8(1 + 5*rank/len(places))
-			quintiles[k][p.at] = q
-			if int(q) > len(t.cuts[k])+1 {
-				t.cuts[k] = cutsUpTo(t.cuts[k], int(q), p.value, t.list[order[p.at]].id)
+			if q := 1 + 5*rank/len(places); q > len(t.cuts[k])+1 {
+				t.cuts[k] = cutsUpTo(t.cuts[k], q, p.value, t.name(t.list[p.at].id))
 			}
 		}
 	}
-	for i, at := range order {
-		s := &t.list[at]
-		r, f, m := quintiles[byRecency][i], quintiles[byFrequency][i], quintiles[byMoney][i]
-		if t.all || s.news || s.was.orders == 0 || r != t.quintile(byRecency, s) || f != t.quintile(byFrequency, s) || m != t.quintile(byMoney, s) {
-			tell(s, int32(r), int32(f), int32(m))
-		}
+	t.list = nil
+}
+
+// tell tells of a customer if there is news.
+func (t *tables) tell(s *standing, tell tellRank) {
+	var is [rankings]int8
+	same := true
+	for k := range rankings {
+		is[k] = quintile(t.cuts[k], s.now.value(k), s.id)
+		same = same && s.was.orders > 0 && is[k] == quintile(t.old[k], s.was.value(k), s.id)
+	}
+	if t.all || s.news || !same {
+		tell(s.id, s.now, int32(is[byRecency]), int32(is[byFrequency]), int32(is[byMoney]))
 	}
 }
 
 // place is a customer by what it is sorted by.
 type place struct {
 	value int64
-	at    int32
-}
-
-// byID is the list in the order of ids, as places in it.
-func (t *tables) byID() []place {
-	places := make([]place, len(t.list))
-	for i := range t.list {
-		places[i] = place{plainNumber(t.list[i].id), int32(i)}
-	}
-	slices.SortFunc(places, func(a, b place) int {
-		if a.value >= 0 && b.value >= 0 { // as most are, and much faster
-			return cmp.Compare(a.value, b.value)
-		}
-		return compareIDs(t.list[a.at].id, t.list[b.at].id)
-	})
-	return places
+	at    int32 // in the order of ids
 }
 
 // plainNumber is the number that an id is written as, in one way only; −1 where it is none or too large.
@@ -209,11 +297,9 @@ func cutsUpTo(cuts []customer.RankCut, quintile int, value int64, id string) []c
 	return cuts
 }
 
-// quintile is the one a customer was in at the ranking before.
-func (t *tables) quintile(ranking int, s *standing) int8 {
-	value := s.was.value(ranking)
-	cuts := t.old[ranking]
+// quintile is the one a customer is in.
+func quintile(cuts []customer.RankCut, value int64, id string) int8 {
 	return int8(1 + sort.Search(len(cuts), func(i int) bool {
-		return cmp.Or(cmp.Compare(cuts[i].Value, value), compareIDs(cuts[i].CustomerID, s.id)) > 0
+		return cmp.Or(cmp.Compare(cuts[i].Value, value), compareIDs(cuts[i].CustomerID, id)) > 0
 	}))
 }

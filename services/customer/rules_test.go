@@ -131,7 +131,7 @@ func TestBooks(t *testing.T) {
 		}
 		for _, day := range []schemas.Date{row.Days[len(row.Days)-1].Day, 1000} {
 			tab := newTables(&customer.CustomerRanking{}, day)
-			tab.add("x", &row)
+			got := tab.standingOf("x", &row).now
 			var want figures
 			for _, b := range all {
 				if b.day < day {
@@ -139,10 +139,10 @@ func TestBooks(t *testing.T) {
 				}
 			}
 			if want.orders == 0 {
-				require.Empty(t, tab.list)
+				require.Zero(t, got.orders)
 				continue
 			}
-			require.Equal(t, want, tab.list[0].now)
+			require.Equal(t, want, got)
 		}
 	}
 }
@@ -153,35 +153,41 @@ func TestRankingTellsAllNews(t *testing.T) {
 	rows := map[string]*customer.CustomerRanking{}
 	control := customer.CustomerRanking{}
 	known := map[string]string{}
+	noted := int64(0)
 	for day := schemas.Date(1); day < 120; day++ {
 		for range rng.IntN(6) {
 			id := strconv.Itoa(rng.IntN(40))
 			if rows[id] == nil {
 				rows[id] = &customer.CustomerRanking{CustomerID: id}
 			}
-			book(rows[id], day, day, schemas.Money(1000*rng.IntN(5)+1))
+			noted++
+			rows[id].Noted = noted
+			completed := day - schemas.Date(max(0, rng.IntN(12)-8)) // some come late
+			book(rows[id], completed, completed, schemas.Money(1000*rng.IntN(5)+1))
 		}
 		if rng.IntN(3) == 0 {
 			continue // no ranking today
 		}
-		rank := func(all bool, tell func(s *standing, r, f, m int32)) *tables {
+		rank := func(all bool, tell tellRank) *tables {
 			last := control
-			last.Late = all
+			last.Everyone = all
 			tab := newTables(&last, day+1)
-			for id, row := range rows {
-				tab.add(id, row)
-			}
-			tab.rank(tell)
+			require.NoError(t, tab.rank(func(look func(string, *customer.CustomerRanking)) error {
+				for id, row := range rows {
+					look(id, row)
+				}
+				return nil
+			}, tell))
 			return tab
 		}
-		write := func(into map[string]string) func(s *standing, r, f, m int32) {
-			return func(s *standing, r, f, m int32) { into[s.id] = fmt.Sprint(s.now, r, f, m) }
+		write := func(into map[string]string) tellRank {
+			return func(id string, now figures, r, f, m int32) { into[id] = fmt.Sprint(now, r, f, m) }
 		}
 		want := map[string]string{}
 		rank(true, write(want))
 		tab := rank(false, write(known))
 		require.Equal(t, want, known, "day %d", day)
-		control.RankedDay = schemas.Some(day + 1)
+		control.RankedDay, control.RankedTo = schemas.Some(day+1), noted
 		control.RecencyCuts, control.FrequencyCuts, control.MonetaryCuts = tab.cuts[0], tab.cuts[1], tab.cuts[2]
 	}
 }
