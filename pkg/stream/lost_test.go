@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,10 @@ func TestARegistryThatCannotWriteYetIsWaitedFor(t *testing.T) {
 	w.reg.mute = 1 << 30
 	w.reg.mu.Unlock()
 	n = w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))})
+	require.Eventually(t, func() bool {
+		s := n.Status()[0]
+		return strings.Contains(s.Unready(time.Now()), "waiting for the schema registry to take "+w.s.Counts.Info.Subject)
+	}, 20*time.Second, 10*time.Millisecond, "whoever asks whether it is ready is told why not")
 	n.cancel() // and a stop does not wait
 	select {
 	case err := <-n.done:

@@ -284,18 +284,27 @@ func (r *Runner) prepare(ctx context.Context) error {
 // waited for: to end would only have the service started again and again.
 func (r *Runner) register(ctx context.Context, info *schemas.Info) (int, error) {
 	pause := registryBackoff
+	defer r.tell("")
 	for {
 		id, err := r.schemaID(ctx, info)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, registry.ErrUnavailable) && !avro.IsRetriable(err) {
 			return id, err
 		}
 		r.cfg.Log.Warn("the schema registry does not take a contract; waiting for it", zap.String("subject", info.Subject), zap.Error(err))
+		r.tell(fmt.Sprintf("waiting for the schema registry to take %s: %v", info.Subject, err))
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, 10*registryBackoff)
+	}
+}
+
+// tell says of all products why they do not begin yet; "" that they will.
+func (r *Runner) tell(why string) {
+	for _, w := range r.workers {
+		w.state.Store(&ProductStatus{Name: w.def.name, Group: w.def.group, State: Starting, At: time.Now(), Stalled: why})
 	}
 }
 
