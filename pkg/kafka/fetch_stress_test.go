@@ -118,10 +118,10 @@ func TestFetchUnderStress(t *testing.T) {
 			require.NoError(t, ch.Err())
 			require.Equal(t, next, ch.NextOffset())
 			want[ch.TopicPartition] = next
-			end := ch.AtEnd()
-			ch.Release()
+			tp, end := ch.TopicPartition, ch.AtEnd()
+			ch.Release() // it is somebody else's from here on
 			if end {
-				add(ch.TopicPartition)
+				add(tp)
 			}
 		}
 	}
