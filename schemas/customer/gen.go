@@ -133,7 +133,7 @@ var CustomerRankingState = &schemas.Topic[string, CustomerRanking]{
 	},
 }
 
-const customerRankingStateSchema = `{"type":"record","name":"CustomerRanking","namespace":"dev.meshwork.customer","doc":"What one account bought; under the key ~, how customers were ranked last.","fields":[{"name":"customerId","type":"string","doc":"The account; ~ for the ranking as a whole. Record key."},{"name":"canonicalId","type":"string","doc":"The customer it belongs to; empty where that is itself."},{"name":"gone","type":"boolean","doc":"Whether the account was deleted."},{"name":"frequency","type":"int","doc":"Number of purchases before the days below."},{"name":"monetary","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Value of those purchases in the reporting currency (GBP)."},{"name":"lastDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The trading day of the last of them."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"DayOfPurchases","doc":"What a customer bought on one day.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The trading day on which the orders completed."},{"name":"orders","type":"int","doc":"Number of purchases."},{"name":"spent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value in the reporting currency (GBP)."},{"name":"lastDay","type":{"type":"int","logicalType":"date"},"doc":"The latest trading day one of them was ordered on."}]}},"doc":"The latest days with purchases, oldest first; they may not have been ranked yet."},{"name":"rankedDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning customers were ranked last."},{"name":"dueDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning they are ranked next."},{"name":"newestDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the latest day with purchases."},{"name":"late","type":"boolean","doc":"Of the ranking as a whole: whether something happened that concerns days already ranked."},{"name":"customers","type":"int","doc":"Of the ranking as a whole: the number of customers that were ranked."},{"name":"recencyCuts","type":{"type":"array","items":{"type":"record","name":"RankCut","doc":"The first customer of a quintile, in one of the rankings.","fields":[{"name":"value","type":"long","doc":"What is ranked: the day of the last purchase, the number of purchases or their value in thousandths of the currency."},{"name":"customerId","type":"string","doc":"Who decides between equals."}]}},"doc":"Of the ranking as a whole: the first customers of quintiles 2 to 5 by last purchase."},{"name":"frequencyCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by number of purchases."},{"name":"monetaryCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by value of purchases."},{"name":"noted","type":"long","default":0,"doc":"Position of the latest record about the account, or about anybody, among those that are read."},{"name":"rankedTo","type":"long","default":0,"doc":"Of the ranking as a whole: the position up to which records were ranked last; 0 where all are to be ranked anew."},{"name":"everyone","type":"boolean","default":false,"doc":"Of the ranking as a whole: whether something happened that may concern anybody, such as accounts that are one person's."}]}`
+const customerRankingStateSchema = `{"type":"record","name":"CustomerRanking","namespace":"dev.meshwork.customer","doc":"What one account bought; under the key ~, how customers were ranked last.","fields":[{"name":"customerId","type":"string","doc":"The account; ~ for the ranking as a whole. Record key."},{"name":"canonicalId","type":"string","doc":"The customer it belongs to; empty where that is itself."},{"name":"gone","type":"boolean","doc":"Whether the account was deleted."},{"name":"frequency","type":"int","doc":"Number of purchases before the days below."},{"name":"monetary","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Value of those purchases in the reporting currency (GBP)."},{"name":"lastDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The trading day of the last of them."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"DayOfPurchases","doc":"What a customer bought on one day.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The trading day on which the orders completed."},{"name":"orders","type":"int","doc":"Number of purchases."},{"name":"spent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value in the reporting currency (GBP)."},{"name":"lastDay","type":{"type":"int","logicalType":"date"},"doc":"The latest trading day one of them was ordered on."}]}},"doc":"The latest days with purchases, oldest first; they may not have been ranked yet."},{"name":"rankedDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning customers were ranked last."},{"name":"dueDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the day at whose beginning they are ranked next."},{"name":"newestDay","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Of the ranking as a whole: the latest day with purchases."},{"name":"late","type":"boolean","doc":"Of the ranking as a whole: whether something happened that concerns days already ranked."},{"name":"customers","type":"int","doc":"Of the ranking as a whole: the number of customers that were ranked."},{"name":"recencyCuts","type":{"type":"array","items":{"type":"record","name":"RankCut","doc":"The first customer of a quintile, in one of the rankings.","fields":[{"name":"value","type":"long","doc":"What is ranked: the day of the last purchase, the number of purchases or their value in thousandths of the currency."},{"name":"customerId","type":"string","doc":"Who decides between equals."}]}},"doc":"Of the ranking as a whole: the first customers of quintiles 2 to 5 by last purchase."},{"name":"frequencyCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by number of purchases."},{"name":"monetaryCuts","type":{"type":"array","items":"RankCut"},"doc":"The same by value of purchases."},{"name":"noted","type":"long","default":0,"doc":"Position of the latest record about the account, or about anybody, among those that are read."},{"name":"rankedTo","type":"long","default":0,"doc":"Of the ranking as a whole: the position up to which records were ranked last; 0 where all are to be ranked anew."},{"name":"formerIds","type":{"type":"array","items":"string"},"default":[],"doc":"Customers the account belonged to before, at most the latest 8: their figures changed when it left."}]}`
 
 // CustomerRecordState: What the customer domain knows of each account.
 var CustomerRecordState = &schemas.Topic[string, CustomerRecord]{
@@ -1111,9 +1111,8 @@ type CustomerRanking struct {
 	// Of the ranking as a whole: the position up to which records were ranked last; 0 where all are to be ranked
 	// anew.
 	RankedTo int64 `json:"rankedTo"`
-	// Of the ranking as a whole: whether something happened that may concern anybody, such as accounts that are one
-	// person's.
-	Everyone bool `json:"everyone"`
+	// Customers the account belonged to before, at most the latest 8: their figures changed when it left.
+	FormerIDs []string `json:"formerIds"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1179,7 +1178,13 @@ func (v *CustomerRanking) AppendAvro(dst []byte) []byte {
 	dst = append(dst, 0)
 	dst = wire.AppendLong(dst, v.Noted)
 	dst = wire.AppendLong(dst, v.RankedTo)
-	dst = wire.AppendBool(dst, v.Everyone)
+	if len(v.FormerIDs) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.FormerIDs)))
+		for i0 := range v.FormerIDs {
+			dst = wire.AppendString(dst, v.FormerIDs[i0])
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 
@@ -1252,7 +1257,14 @@ func (v *CustomerRanking) readAvro(r *wire.Reader) {
 	}
 	v.Noted = r.Long()
 	v.RankedTo = r.Long()
-	v.Everyone = r.Bool()
+	v.FormerIDs = nil
+	for n0 := r.Block(1); n0 > 0; n0 = r.Block(1) {
+		i0 := len(v.FormerIDs)
+		v.FormerIDs = wire.Grow(v.FormerIDs, n0)
+		for ; i0 < len(v.FormerIDs); i0++ {
+			v.FormerIDs[i0] = r.String()
+		}
+	}
 }
 
 // DayOfPurchases: What a customer bought on one day.

@@ -64,6 +64,7 @@ type tables struct {
 	list    []entry
 	names   []string             // ids that are no plain numbers
 	aliases map[string]*standing // what aliases bought, by the customer they are
+	left    map[string]bool      // customers with fewer accounts than before
 	gone    map[string]bool
 	cuts    [rankings][]customer.RankCut
 
@@ -80,17 +81,18 @@ type entry struct {
 func newTables(last *customer.CustomerRanking, day schemas.Date) *tables {
 	return &tables{
 		day: day, before: last.RankedDay.Or(day), to: last.RankedTo,
-		all:     last.Everyone || !last.RankedDay.Valid || last.RankedTo == 0,
+		all:     !last.RankedDay.Valid || last.RankedTo == 0,
 		old:     [rankings][]customer.RankCut{last.RecencyCuts, last.FrequencyCuts, last.MonetaryCuts},
 		list:    make([]entry, 0, last.Customers+last.Customers/8),
-		aliases: map[string]*standing{}, gone: map[string]bool{},
+		aliases: map[string]*standing{}, left: map[string]bool{}, gone: map[string]bool{},
 	}
 }
 
 // everyRow calls look with the row of every account, the same rows each time.
 type everyRow func(look func(id string, row *customer.CustomerRanking)) error
 
-// tellRank is called with what a customer bought and the quintiles that follow.
+// tellRank is called with what a customer bought and the quintiles that follow; without any orders, the customer is
+// ranked no longer.
 type tellRank func(id string, now figures, r, f, m int32)
 
 // standingOf is what an account bought, without what its aliases did.
@@ -125,6 +127,11 @@ func aliasOf(id string, row *customer.CustomerRanking) string {
 
 // add takes in the row of an account.
 func (t *tables) add(id string, row *customer.CustomerRanking) {
+	if row.Noted > t.to {
+		for _, former := range row.FormerIDs {
+			t.left[former] = true
+		}
+	}
 	if row.Gone {
 		t.gone[id] = true
 		return
@@ -191,7 +198,9 @@ func (t *tables) rank(every everyRow, tell tellRank) error {
 			s.join(a)
 			told[id] = true
 		}
+		s.news = s.news || t.left[id]
 		if s.now.orders > 0 {
+			delete(t.left, id)
 			t.tell(&s, tell)
 		}
 	})
@@ -200,8 +209,13 @@ func (t *tables) rank(every everyRow, tell tellRank) error {
 	}
 	for head, a := range t.aliases {
 		if !t.gone[head] && !told[head] {
+			a.news = a.news || t.left[head]
+			delete(t.left, head)
 			t.tell(a, tell)
 		}
+	}
+	for id := range t.left { // nothing is left of what they had
+		tell(id, figures{}, 0, 0, 0)
 	}
 	return nil
 }

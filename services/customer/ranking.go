@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"slices"
 	"time"
 
 	"meshwork.dev/pkg/stream"
@@ -25,9 +26,8 @@ type ranked = *stream.Ctx[string, customer.CustomerRanking]
 // day, and as much later again for every 100,000 customers; many late purchases cause one repetition.
 //
 // A ranking reads all rows twice and sorts the customers four times: some three seconds of CPU for a million, and some
-// fifty bytes of memory for each while it lasts. It publishes the customers whose quintiles or purchases changed, and
-// after accounts turned out to be one person's all of them; in either case rows that turn out the same are published no
-// further.
+// fifty bytes of memory for each while it lasts. It publishes the customers whose quintiles, purchases or
+// accounts changed, the first one all of them; rows that turn out the same are published no further.
 type ranking struct {
 	zone  *time.Location
 	grace time.Duration
@@ -61,18 +61,35 @@ func (r *ranking) note(c ranked, p customer.Purchase) error {
 
 // identify notes which customer an account is. One that is no customer of its own is ranked no longer, from now on.
 func (r *ranking) identify(c ranked, head string, at int64) {
+	if head == c.Key && !c.Exists() {
+		return // there is nothing to note
+	}
+	become(&c.State, c.Key, head, at)
+	if head != c.Key {
+		stream.Emit(c, customer.CustomerRankedEvent, c.Key, customer.CustomerRanked{CustomerID: c.Key, AsOf: c.Time()})
+	}
+}
+
+// mostFormer bounds the customers a row remembers that it belonged to.
+const mostFormer = 8
+
+// become makes a row that of an account of the customer head, which may be the account itself, or of a deleted one where
+// head is empty.
+func become(row *customer.CustomerRanking, id, head string, at int64) {
+	if was := aliasOf(id, row); was != "" && was != head {
+		former := slices.DeleteFunc(row.FormerIDs, func(f string) bool { return f == was })
+		former = append(former, was)
+		row.FormerIDs = former[max(0, len(former)-mostFormer):]
+	}
 	switch head {
 	case "":
-		c.State = customer.CustomerRanking{CustomerID: c.Key, Gone: true}
-	case c.Key:
-		if c.Exists() { // else there is nothing to note
-			c.State.CanonicalID, c.State.Gone, c.State.Noted = "", false, at
-		}
-		return
+		*row = customer.CustomerRanking{Gone: true, FormerIDs: row.FormerIDs}
+	case id:
+		row.CanonicalID, row.Gone = "", false
 	default:
-		c.State.CustomerID, c.State.CanonicalID, c.State.Gone, c.State.Noted = c.Key, head, false, at
+		row.CanonicalID, row.Gone = head, false
 	}
-	stream.Emit(c, customer.CustomerRankedEvent, c.Key, customer.CustomerRanked{CustomerID: c.Key, AsOf: c.Time()})
+	row.CustomerID, row.Noted = id, at
 }
 
 // arm sets the timer of the next ranking.
@@ -81,8 +98,7 @@ func (r *ranking) arm(c ranked, p customer.Purchase) {
 	s.CustomerID = everybody
 	day := r.day(c.Time())
 	done, once := s.RankedDay.Get()
-	s.Everyone = s.Everyone || !p.OrderedAt.Valid
-	late := s.Everyone || once && day < done
+	late := !p.OrderedAt.Valid || once && day < done
 	if !s.Late && (late || !once) {
 		s.Late = true
 		c.WallTimer(timerSoon, c.Now().Add(r.pause(s.Customers)))
@@ -157,6 +173,10 @@ func (r *ranking) rank(c ranked, day schemas.Date) error {
 	}
 	asOf := day.In(r.zone).UTC()
 	err := t.rank(every, func(id string, now figures, rq, fq, mq int32) {
+		if now.orders == 0 {
+			stream.Emit(c, customer.CustomerRankedEvent, id, customer.CustomerRanked{CustomerID: id, AsOf: asOf})
+			return
+		}
 		stream.Emit(c, customer.CustomerRankedEvent, id, customer.CustomerRanked{
 			CustomerID: id, Ranked: true, RecencyDays: int32(day - now.last), Frequency: now.orders, Monetary: now.spent,
 			R: rq, F: fq, M: mq, AsOf: asOf,
@@ -166,7 +186,7 @@ func (r *ranking) rank(c ranked, day schemas.Date) error {
 		return err
 	}
 	c.State.RankedDay, c.State.Late, c.State.Customers = schemas.Some(day), false, int32(t.customers)
-	c.State.RankedTo, c.State.Everyone = c.State.Noted, false
+	c.State.RankedTo = c.State.Noted
 	c.State.RecencyCuts, c.State.FrequencyCuts, c.State.MonetaryCuts = t.cuts[byRecency], t.cuts[byFrequency], t.cuts[byMoney]
 	c.CancelTimer(timerSoon)
 	return nil

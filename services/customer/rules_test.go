@@ -154,23 +154,51 @@ func TestRankingTellsAllNews(t *testing.T) {
 	control := customer.CustomerRanking{}
 	known := map[string]string{}
 	noted := int64(0)
-	for day := schemas.Date(1); day < 120; day++ {
+	for day := schemas.Date(1); day < 400; day++ {
 		for range rng.IntN(6) {
 			id := strconv.Itoa(rng.IntN(40))
 			if rows[id] == nil {
 				rows[id] = &customer.CustomerRanking{CustomerID: id}
+			}
+			if rows[id].Gone {
+				continue
 			}
 			noted++
 			rows[id].Noted = noted
 			completed := day - schemas.Date(max(0, rng.IntN(12)-8)) // some come late
 			book(rows[id], completed, completed, schemas.Money(1000*rng.IntN(5)+1))
 		}
+		if rng.IntN(3) == 0 { // an account turns out to be somebody's, or its own again, or is deleted
+			id, head := strconv.Itoa(rng.IntN(40)), strconv.Itoa(rng.IntN(40))
+			switch rng.IntN(5) {
+			case 0:
+				head = ""
+			case 1, 2:
+				head = id
+			}
+			headed := false // whoever stands for others is no alias, and whom others belong to is none either
+			for other, row := range rows {
+				headed = headed || head != id && head != "" && aliasOf(other, row) == id
+			}
+			if h := rows[head]; h != nil && head != id && (h.Gone || aliasOf(head, h) != "") {
+				headed = true
+			}
+			if row := rows[id]; row != nil && !row.Gone && !headed {
+				noted++
+				become(row, id, head, noted)
+				if head != id {
+					delete(known, id)
+				}
+			}
+		}
 		if rng.IntN(3) == 0 {
 			continue // no ranking today
 		}
 		rank := func(all bool, tell tellRank) *tables {
 			last := control
-			last.Everyone = all
+			if all {
+				last.RankedTo = 0
+			}
 			tab := newTables(&last, day+1)
 			require.NoError(t, tab.rank(func(look func(string, *customer.CustomerRanking)) error {
 				for id, row := range rows {
@@ -181,7 +209,11 @@ func TestRankingTellsAllNews(t *testing.T) {
 			return tab
 		}
 		write := func(into map[string]string) tellRank {
-			return func(id string, now figures, r, f, m int32) { into[id] = fmt.Sprint(now, r, f, m) }
+			return func(id string, now figures, r, f, m int32) {
+				if into[id] = fmt.Sprint(now, r, f, m); now.orders == 0 {
+					delete(into, id)
+				}
+			}
 		}
 		want := map[string]string{}
 		rank(true, write(want))
