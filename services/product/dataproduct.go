@@ -11,8 +11,8 @@ import (
 	"meshwork.dev/schemas/product"
 )
 
-// repetitions is how long an event of the order domain may come again, as when its history is processed anew: its topics
-// keep seven days.
+// repetitions is how long an event of the order domain may come again, as when what its topics keep is processed anew:
+// seven days. A repetition of anything older is booked again.
 const repetitions = 8 * 24 * time.Hour
 
 // tradingZone is the zone whose calendar cuts trading days.
@@ -26,7 +26,7 @@ const tradingZone = "Europe/London"
 //
 // Product Sales (pub.ecomm.product.product-sales.state.v1), key productId|segment|day: units, orders and money. Every
 // finished order and credit note is exploded into sale lines, which travel through a private topic to the row they
-// belong to; rows add up in any order, and each event once however often it comes. So do pieces that came back: they are booked where they were sold. Events
+// belong to; rows add up in any order, and each event once, also if it comes again within eight days. So do pieces that came back: they are booked where they were sold. Events
 // in another currency than the reporting one are dead letters.
 //
 // The error is about the machine: no zone data.
