@@ -29,7 +29,9 @@ func (a *activity) identified(c history, r customer.CustomerRole) error {
 		if r.CanonicalID != "" && r.CanonicalID != c.Key {
 			to = schemas.Some(r.CanonicalID)
 		}
-	case customer.RoleCanonical, customer.RolePending, customer.RoleUnknown:
+	case customer.RoleCanonical, customer.RolePending:
+	case customer.RoleUnknown:
+		return nil // a newer contract's: it is what it was
 	}
 	was := s.BelongsTo
 	if was == to {
