@@ -92,6 +92,27 @@ func TestParetoLikelihoodIsTheTextbooks(t *testing.T) {
 	require.True(t, extreme >= 0 && extreme < 1e-9)
 }
 
+// The integral in the Pareto/NBD likelihood also where lifetimes are all but alike (S and Beta large), computed with 30
+// digits.
+func TestParetoIntegralOfLargeParameters(t *testing.T) {
+	for _, c := range []struct {
+		m    ParetoNBD
+		s    Summary
+		want float64
+	}{
+		{ParetoNBD{0.055, 0.7, 63, 311}, Summary{Age: 30}, -361.685202311235},
+		{ParetoNBD{0.36, 5.1, 72, 258}, Summary{Repeats: 3, Last: 10, Age: 30}, -412.224834512347},
+		{ParetoNBD{0.3, 5, 85, 200}, Summary{Age: 25}, -450.940713211582},
+		{ParetoNBD{0.55, 10.6, 0.6, 11.7}, Summary{Repeats: 5, Last: 20, Age: 38}, -23.4761092129686},
+		{ParetoNBD{0.5, 10, 2000, 9000}, Summary{Repeats: 1, Last: 3, Age: 39}, -18214.8301962284},
+		{ParetoNBD{3, 400, 50, 2}, Summary{Repeats: 2, Last: 10, Age: 80}, -154.32909840546},
+		{ParetoNBD{0.01, 0.1, 300, 10}, Summary{Age: 52}, -690.755126509144},
+		{ParetoNBD{0.35, 6, 56, 438}, Summary{Repeats: 40, Last: 30, Age: 44}, -491.229097461726},
+	} {
+		require.InDelta(t, c.want, c.m.left(c.s), 1e-9, "%v %v", c.m, c.s)
+	}
+}
+
 // P(active) of Pareto/NBD agrees with the integral over time of its definition.
 func TestParetoActive(t *testing.T) {
 	m := ParetoNBD{0.55, 10.6, 0.6, 11.7}
