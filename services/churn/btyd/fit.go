@@ -74,6 +74,8 @@ type problem struct {
 	// rough is that of a sample of about as many customers as count is; nil where total is cheap enough.
 	rough func(p []float64) float64
 	count int
+	// slope and roughSlope are their derivatives by the parameters; nil where differences have to do.
+	slope, roughSlope func(p, out []float64)
 }
 
 // solution is a fit without its model.
@@ -86,18 +88,32 @@ type solution struct {
 // their ends is where the search over all customers begins.
 func (pr problem) solve() solution {
 	if pr.rough == nil {
-		pr.rough, pr.count = pr.total, pr.customers
+		pr.rough, pr.roughSlope, pr.count = pr.total, pr.slope, pr.customers
 	}
 	p := make([]float64, len(pr.names))
-	meanOf := func(total func([]float64) float64, n int) func([]float64) float64 {
-		return func(x []float64) float64 {
+	meanOf := func(total func([]float64) float64, slope func(p, out []float64), n int) objective {
+		at := func(x []float64) {
 			for i, v := range x {
 				p[i] = math.Exp(v)
 			}
-			return -total(p) / float64(n)
 		}
+		o := objective{value: func(x []float64) float64 {
+			at(x)
+			return -total(p) / float64(n)
+		}}
+		if slope != nil {
+			o.slope = func(x, out []float64) {
+				at(x)
+				slope(p, out)
+				for i := range out {
+					out[i] *= -p[i] / float64(n) // by the logarithm
+				}
+			}
+		}
+		return o
 	}
-	rough, mean, n := meanOf(pr.rough, pr.count), meanOf(pr.total, pr.customers), float64(pr.customers)
+	rough, mean := meanOf(pr.rough, pr.roughSlope, pr.count), meanOf(pr.total, pr.slope, pr.customers)
+	n := float64(pr.customers)
 	var best [2]optimum
 	evaluations, iterations := 0, 0
 	for _, s := range pr.starts {
@@ -133,7 +149,7 @@ func (pr problem) solve() solution {
 	for i, v := range end.at {
 		out.p[i] = math.Exp(v)
 	}
-	values, vectors := eigen(curvature(mean, end.at))
+	values, vectors := eigen(curvature(mean.value, end.at))
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, v := range values {
 		low, high = min(low, v), max(high, v)
@@ -238,6 +254,15 @@ func timing(rows []Summary, names []string, starts [][]float64, total func(u *un
 		total: func(p []float64) float64 { return total(all, p) },
 		rough: func(p []float64) float64 { return total(some, p) },
 	}
+}
+
+// sloped is timing with the derivatives of the likelihood.
+func sloped(rows []Summary, names []string, starts [][]float64, total func(u *unrolled, p []float64) float64, slope func(u *unrolled, p, out []float64)) problem {
+	pr := timing(rows, names, starts, total)
+	all, some := unroll(rows), unroll(thin(rows))
+	pr.slope = func(p, out []float64) { slope(all, p, out) }
+	pr.roughSlope = func(p, out []float64) { slope(some, p, out) }
+	return pr
 }
 
 // unrolled is likelihoods' view of rows: repeats are small integers for which logarithms of gammas are tabulated.

@@ -14,8 +14,14 @@ type optimum struct {
 	evaluations int
 }
 
-// minimise searches a local minimum of f by BFGS with central differences. f may be +Inf or NaN where it is not defined.
-func minimise(f func([]float64) float64, start []float64, tolerance float64, limit int) optimum {
+// objective is a function to be minimised. It may be +Inf or NaN where it is not defined.
+type objective struct {
+	value func(x []float64) float64
+	slope func(x, out []float64) // its derivatives; nil: central differences take their place
+}
+
+// minimise searches a local minimum by BFGS.
+func minimise(f objective, start []float64, tolerance float64, limit int) optimum {
 	n := len(start)
 	o := optimum{at: append([]float64(nil), start...)}
 	eval := func(x []float64) float64 {
@@ -26,13 +32,27 @@ func minimise(f func([]float64) float64, start []float64, tolerance float64, lim
 				penalty += d * d
 			}
 		}
-		if v := f(x); !math.IsNaN(v) {
+		if v := f.value(x); !math.IsNaN(v) {
 			return v + penalty
 		}
 		return math.Inf(1)
 	}
+	steepness := func(x []float64) []float64 {
+		if f.slope == nil {
+			return slope(eval, x)
+		}
+		o.evaluations++
+		g := make([]float64, n)
+		f.slope(x, g)
+		for i, v := range x {
+			if d := math.Abs(v) - searchBound; d > 0 {
+				g[i] += math.Copysign(2*d, v)
+			}
+		}
+		return g
+	}
 	o.value = eval(o.at)
-	o.gradient = slope(eval, o.at)
+	o.gradient = steepness(o.at)
 	inverse := identity(n)
 	next, dir := make([]float64, n), make([]float64, n)
 	for o.iterations < limit && norm(o.gradient) > tolerance {
@@ -64,7 +84,7 @@ func minimise(f func([]float64) float64, start []float64, tolerance float64, lim
 		if !(value < o.value) {
 			break // as low as differences can tell
 		}
-		g := slope(eval, next)
+		g := steepness(next)
 		update(inverse, next, o.at, g, o.gradient)
 		copy(o.at, next)
 		o.value, o.gradient = value, g

@@ -31,16 +31,49 @@ func (m ParetoNBD) total(u *unrolled) float64 {
 	return sum
 }
 
-// left is the logarithm of S·∫ (Alpha+y)^−(R+x)·(Beta+y)^−(S+1) dy from the last purchase to the end of observation.
+// slope is the derivative of total by R, Alpha, S and Beta: what differs with a parameter under the integral is weighed by
+// the integrand.
+func (m ParetoNBD) slope(u *unrolled, out []float64) {
+	sum := 0.0
+	for x := range u.rising { // Σ 1/(R+i) for i below x
+		u.rising[x] = sum
+		sum += 1 / (m.R + float64(x))
+	}
+	clear(out)
+	for _, s := range u.rows {
+		k := m.R + s.Repeats
+		stay := -k*math.Log(m.Alpha+s.Age) - m.S*math.Log(m.Beta+s.Age)
+		t := m.tail(s)
+		gone := 1 / (1 + math.Exp(stay-t.left))
+		here := 1 - gone
+		w := s.weight()
+		out[0] += w * (u.rising[int(s.Repeats)] + math.Log(m.Alpha) - here*math.Log(m.Alpha+s.Age) - gone*t.logAlpha)
+		out[1] += w * (m.R/m.Alpha - k*(here/(m.Alpha+s.Age)+gone*t.perAlpha))
+		out[2] += w * (gone/m.S - here*math.Log1p(s.Age/m.Beta) - gone*(t.logBeta-math.Log(m.Beta)))
+		out[3] += w * (m.S/m.Beta - here*m.S/(m.Beta+s.Age) - gone*(m.S+1)*t.perBeta)
+	}
+}
+
+// tail is an integral over the times at which a customer may have left, and means of functions of that time.
+type tail struct {
+	left              float64
+	logAlpha, logBeta float64 // of ln(Alpha+y), ln(Beta+y)
+	perAlpha, perBeta float64 // of 1/(Alpha+y), 1/(Beta+y)
+}
+
+func (m ParetoNBD) left(s Summary) float64 { return m.tail(s).left }
+
+// tail's left is the logarithm of S·∫ (Alpha+y)^−(R+x)·(Beta+y)^−(S+1) dy from the last purchase to the end of observation.
 //
 // The textbook form is a difference of two hypergeometric functions, which cancel when the last purchase was recent.
 // The integral has positive terms only. In the logarithm w of time, counted from the smaller of Alpha and Beta, the
 // logarithm of the integrand is concave, so it is steepest at an end of the interval. Panels over which it changes by
 // at most 4, and which are short against the distance π of its singularity from the real line, make the quadrature exact
 // to a dozen digits.
-func (m ParetoNBD) left(s Summary) float64 {
+func (m ParetoNBD) tail(s Summary) (out tail) {
 	if s.Age <= s.Last {
-		return math.Inf(-1)
+		out.left = math.Inf(-1)
+		return out
 	}
 	// near is the factor whose logarithm is the variable itself, far the other one.
 	near, far := m.R+s.Repeats, m.S+1
@@ -70,15 +103,28 @@ func (m ParetoNBD) left(s Summary) float64 {
 	for i, g := range gauss {
 		grown[i] = math.Exp(h * g[0])
 	}
-	sum := 0.0
+	var sum, logNear, logFar, perNear, perFar float64
 	for p := range int(panels) {
 		from := first + h*float64(p)
 		time := math.Exp(from)
 		for i, g := range gauss {
-			sum += g[1] * math.Exp((1-near)*(from+h*g[0])-far*math.Log(time*grown[i]+apart)-top)
+			w, closer := from+h*g[0], time*grown[i]
+			farther := closer + apart
+			log := math.Log(farther)
+			part := g[1] * math.Exp((1-near)*w-far*log-top)
+			sum += part
+			logNear += part * w
+			logFar += part * log
+			perNear += part / closer
+			perFar += part / farther
 		}
 	}
-	return math.Log(m.S) + top + math.Log(sum*h)
+	out.left = math.Log(m.S) + top + math.Log(sum*h)
+	out.logAlpha, out.logBeta, out.perAlpha, out.perBeta = logNear/sum, logFar/sum, perNear/sum, perFar/sum
+	if m.Beta < m.Alpha {
+		out.logAlpha, out.logBeta, out.perAlpha, out.perBeta = out.logBeta, out.logAlpha, out.perBeta, out.perAlpha
+	}
+	return out
 }
 
 // Alive is the probability that the customer has not left.
@@ -129,8 +175,9 @@ func FitParetoNBD(customers []Summary) (Fit[ParetoNBD], error) {
 	if len(rows) == 0 {
 		return Fit[ParetoNBD]{}, errNoCustomers
 	}
-	s := timing(rows, []string{"r", "alpha", "s", "beta"}, starts(rows, [][2]float64{{0.5, 10}, {1, 50}, {0.05, 20}}),
-		func(u *unrolled, p []float64) float64 { return ParetoNBD{p[0], p[1], p[2], p[3]}.total(u) }).solve()
+	s := sloped(rows, []string{"r", "alpha", "s", "beta"}, starts(rows, [][2]float64{{0.5, 10}, {1, 50}, {0.05, 20}}),
+		func(u *unrolled, p []float64) float64 { return ParetoNBD{p[0], p[1], p[2], p[3]}.total(u) },
+		func(u *unrolled, p, out []float64) { ParetoNBD{p[0], p[1], p[2], p[3]}.slope(u, out) }).solve()
 	m := ParetoNBD{s.p[0], s.p[1], s.p[2], s.p[3]}
 	return finish(s, m, rows, func() string {
 		if rate := m.S / m.Beta; rate < leastDeathRate {
