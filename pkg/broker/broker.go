@@ -48,10 +48,12 @@ type Config struct {
 type Broker struct {
 	cluster *kfake.Cluster
 	addrs   []string
-	dir     string
-	lock    *folderLock
-	log     *zap.Logger
-	repair  RepairReport
+	// listeners are those of the brokers; the cluster closes them.
+	listeners []*bothWays
+	dir       string
+	lock      *folderLock
+	log       *zap.Logger
+	repair    RepairReport
 
 	closeOnce sync.Once
 	closeErr  error
@@ -86,7 +88,10 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		b.lock.release()
 		return nil, err
 	}
-	for _, ln := range lns {
+	for i, ln := range lns {
+		both := newBothWays(ln)
+		lns[i] = both
+		b.listeners = append(b.listeners, both)
 		b.addrs = append(b.addrs, ln.Addr().String())
 	}
 	b.cluster, err = kfake.NewCluster(cfg.kfakeOptions(lns)...)

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -43,7 +44,13 @@ type Config struct {
 type KafkaConfig struct {
 	Brokers       []string `name:"kafka" env:"BROKERS" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to ask first; one that answers is enough."`
 	KafkaSecurity `embed:"" prefix:"kafka-"`
+
+	// Dial connects to a broker; nil dials as usual. A process with a broker of its own needs no network for it.
+	Dial DialFunc `kong:"-"`
 }
+
+// DialFunc connects to an address as net.Dialer.DialContext does.
+type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // KafkaSecurity is encryption and authentication towards the brokers.
 type KafkaSecurity struct {
@@ -248,7 +255,7 @@ func (k *KafkaConfig) Client(clientID string, log *zap.Logger, m *telemetry.Metr
 		return nil, err
 	}
 	cl, err := kafka.NewClient(kafka.Config{
-		Brokers: k.Brokers, ClientID: clientID, TLS: t, Log: log, Metrics: m, Dial: dialer(m),
+		Brokers: k.Brokers, ClientID: clientID, TLS: t, Log: log, Metrics: m, Dial: dialer(m, k.Dial),
 		SASL: kafka.SASL{Mechanism: k.SASLMechanism, User: k.SASLUser, Password: string(k.SASLPassword)},
 	})
 	if err != nil {

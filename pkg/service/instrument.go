@@ -14,11 +14,13 @@ import (
 )
 
 // dialer counts the connections to brokers.
-func dialer(m *telemetry.Metrics) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := &net.Dialer{KeepAlive: 15 * time.Second}
+func dialer(m *telemetry.Metrics, dial DialFunc) DialFunc {
+	if dial == nil {
+		dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		b := m.Broker(addr)
-		conn, err := d.DialContext(ctx, network, addr)
+		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			class := telemetry.ErrorDial
 			if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {

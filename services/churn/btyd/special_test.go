@@ -116,7 +116,9 @@ func TestParetoIntegralOfLargeParameters(t *testing.T) {
 // The derivatives of the Pareto/NBD likelihood agree with differences, whichever of Alpha and Beta is smaller.
 func TestParetoSlope(t *testing.T) {
 	u := unroll([]Summary{
-		{Age: 30, Count: 5}, {Repeats: 2, Last: 10, Age: 39, Count: 2}, {Repeats: 20, Last: 12, Age: 39, Count: 1},
+		{Age: 30, Count: 5},
+		{Repeats: 2, Last: 10, Age: 39, Count: 2},
+		{Repeats: 20, Last: 12, Age: 39, Count: 1},
 		{Repeats: 3, Last: 20, Age: 20, Count: 1},
 	})
 	for _, p := range [][]float64{{0.55, 10.6, 0.6, 11.7}, {0.55, 11.7, 0.6, 3}, {1.5, 2, 0.4, 20}, {0.3, 4.5, 60, 300}, {30, 60, 0.1, 0.8}} {
