@@ -32,7 +32,7 @@ const (
 	unknownCount = -1
 
 	restoreMemTable = 16 << 20
-	maxIdleReads    = 16 << 20
+	indexBlock      = 256 << 10
 )
 
 // disk is the store on Pebble.
@@ -51,7 +51,7 @@ type disk struct {
 	hasPos    bool
 	count     atomic.Int64
 	chain     chain
-	reads     Overlay // what was read or written since the last Apply
+	recent    recent // what was read or written of late
 	key, meta []byte
 	fault     *faults
 	closed    bool
@@ -61,8 +61,9 @@ type disk struct {
 // must not be shared with anything else. With dir "" it is kept in memory and
 // lost when it is closed.
 //
-// Memory is bounded by the cache; give many stores one Options.Cache. Values
-// read are held until the next Apply. Apply reads each key it has not read
+// Memory is bounded by the cache; give many stores one Options.Cache. Rows that
+// were read or written of late are held beside Pebble, in a share of it, and all
+// that was read since the last Apply. Apply reads each key it has not read
 // before, to keep Len exact; keys that were read or are in the cache cost
 // little.
 //
@@ -93,6 +94,7 @@ func OpenDisk(dir string, opts Options) (Store, error) {
 	if d.cache == nil {
 		d.cache, d.own = NewCache(8<<20, 100), true
 	}
+	d.cache.stores.Add(1)
 	if err := d.open(); err != nil {
 		err = fmt.Errorf("opening state in %s: %w", dir, err)
 		return nil, errors.Join(err, d.release())
@@ -119,6 +121,7 @@ func (d *disk) open() error {
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].IndexBlockSize = indexBlock // one level of index: one block less to look at for each row
 	}
 	if d.restoring {
 		o.DisableWAL = true // flushed memtables alone make a prefix of the batches
@@ -216,7 +219,8 @@ func (d *disk) Get(key []byte) ([]byte, bool) {
 	if d.closed {
 		return nil, false
 	}
-	if value, deleted, ok := d.reads.Get(key); ok {
+	hash := d.recent.hash(key)
+	if value, deleted, ok := d.recent.get(key, hash); ok {
 		return value, !deleted
 	}
 	value, closer, err := d.db.Get(d.dataKey(key))
@@ -225,20 +229,20 @@ func (d *disk) Get(key []byte) ([]byte, bool) {
 			d.fault.record(fmt.Errorf("reading state: %w", readError(err)))
 			return nil, false
 		}
-		d.reads.Delete(key)
+		d.recent.young.DeleteHashed(key, hash)
 		return nil, false
 	}
-	d.reads.Put(key, value)
+	d.recent.young.PutHashed(key, value, hash)
 	if err := closer.Close(); err != nil {
 		d.fault.record(err)
 	}
-	value, deleted, _ := d.reads.Get(key)
+	value, deleted, _ := d.recent.young.GetHashed(key, hash)
 	return value, !deleted
 }
 
 // has reports whether key is present, at the present place in a batch.
-func (d *disk) has(key []byte) (bool, error) {
-	if _, deleted, ok := d.reads.Get(key); ok {
+func (d *disk) has(key []byte, hash uint64) (bool, error) {
+	if _, deleted, ok := d.recent.get(key, hash); ok {
 		return !deleted, nil
 	}
 	_, closer, err := d.db.Get(d.dataKey(key))
@@ -277,7 +281,13 @@ func (d *disk) Apply(b *Batch, pos []byte) error {
 
 // stage writes b and pos and returns the new number of keys.
 func (d *disk) stage(b *Batch, pos []byte) (count int64, err error) {
-	defer d.forgetReads()
+	defer func() {
+		if err != nil || d.restoring {
+			d.recent.forget()
+			return
+		}
+		d.recent.age(d.cache.share())
+	}()
 	batch := d.db.NewBatchWithSize(len(b.buf) + 8*b.n + 256)
 	defer func() { err = errors.Join(err, batch.Close()) }()
 	count = d.count.Load()
@@ -288,19 +298,22 @@ func (d *disk) stage(b *Batch, pos []byte) (count int64, err error) {
 		}
 		rest = rest[n:]
 		if !d.restoring {
-			had, err := d.has(c.key)
+			hash := d.recent.hash(c.key)
+			had, err := d.has(c.key, hash)
 			if err != nil {
 				return 0, err
 			}
 			switch {
 			case c.deleted && had:
 				count--
-				d.reads.Delete(c.key)
+				d.recent.young.DeleteHashed(c.key, hash)
 			case c.deleted:
 				continue // no tombstone for what is not there
-			case !had:
-				count++
-				d.reads.Put(c.key, nil)
+			default:
+				if !had {
+					count++
+				}
+				d.recent.young.PutHashed(c.key, c.value, hash)
 			}
 		}
 		if c.deleted {
@@ -326,15 +339,6 @@ func (d *disk) stage(b *Batch, pos []byte) (count int64, err error) {
 		return 0, fmt.Errorf("writing state: %w", err)
 	}
 	return count, d.fault.get()
-}
-
-// forgetReads ends the validity of the slices Get has returned.
-func (d *disk) forgetReads() {
-	if d.reads.Bytes() > maxIdleReads {
-		d.reads = Overlay{}
-		return
-	}
-	d.reads.Reset()
 }
 
 func (d *disk) setPosition(pos []byte) {
@@ -423,7 +427,7 @@ func (d *disk) Restoring(on bool) error {
 		return err
 	}
 	d.restoring = on
-	d.forgetReads()
+	d.recent.forget()
 	return d.open()
 }
 
@@ -466,6 +470,8 @@ func (d *disk) Close() error {
 }
 
 func (d *disk) release() error {
+	d.cache.stores.Add(-1)
+	d.recent.forget()
 	if d.own {
 		d.cache.Close()
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"hash/maphash"
 	"math"
+	"math/bits"
 	"slices"
+	"sync"
 	"unsafe"
 )
 
@@ -15,6 +17,7 @@ import (
 // It is an open-addressing hash table over one buffer and holds no pointer per
 // key. It keeps its memory over Reset, so a steady load allocates nothing; what
 // a single large transaction needed is given back by a smaller one after it.
+// Release hands the memory on to other overlays.
 //
 // An overlay holds somewhat below 4 GiB. Further writes are not kept, and Apply
 // refuses the batch made from it with ErrTooLarge; MaxBatchBytes is reached
@@ -26,7 +29,9 @@ type Overlay struct {
 	items []item   // in the order in which keys were first written
 	data  []byte   // keys and values
 	bytes int
-	over  bool // a write was refused for want of room
+	usual int          // len(data) at the last Release
+	room  *overlayRoom // what the memory came in, to be handed on in; nil for memory of its own
+	over  bool         // a write was refused for want of room
 }
 
 // item is one written key. Key and value lie in data.
@@ -168,6 +173,9 @@ func (o *Overlay) AppendTo(b *Batch) {
 	}
 }
 
+// size is about the memory that what was written takes, former values included.
+func (o *Overlay) size() int { return len(o.data) + len(o.items)*int(unsafe.Sizeof(item{})) }
+
 // idleOverlay is how much memory an overlay keeps however little of it is used.
 const idleOverlay = 64 << 10
 
@@ -175,9 +183,14 @@ const idleOverlay = 64 << 10
 // used to a quarter.
 func (o *Overlay) Reset() {
 	const perItem = int(unsafe.Sizeof(item{}))
-	if room := cap(o.data) + cap(o.items)*perItem; room > idleOverlay && len(o.data)+len(o.items)*perItem < room/4 {
+	if all := cap(o.data) + cap(o.items)*perItem; all > idleOverlay && o.size() < all/4 {
 		o.slots, o.items, o.data = nil, nil, nil
 	}
+	o.empty()
+}
+
+// empty forgets all writes.
+func (o *Overlay) empty() {
 	if len(o.items)*8 > len(o.slots) {
 		clear(o.slots)
 	} else { // a small transaction after a large one need not clear it all
@@ -201,6 +214,53 @@ func (o *Overlay) Reset() {
 	}
 	o.items, o.data, o.bytes = o.items[:0], o.data[:0], 0
 	o.over = false
+}
+
+// overlayRoom is memory of overlays that is handed on: slots are zero.
+type overlayRoom struct {
+	slots []uint32
+	items []item
+	data  []byte
+}
+
+// overlayRooms are spare memory by the power of two of its data. They are caches without meaning, hence shared by all
+// overlays of the process.
+var overlayRooms [32]sync.Pool
+
+// leastRoom is what an overlay keeps for itself, in bytes of data.
+const leastRoom = 4 << 10
+
+// Release is Reset that hands much memory on to other overlays. A process has hundreds of overlays, of which few are
+// being written at a time.
+func (o *Overlay) Release() {
+	o.usual = len(o.data)
+	o.empty()
+	if cap(o.data) <= leastRoom {
+		return
+	}
+	r := o.room
+	if r == nil {
+		r = &overlayRoom{}
+	}
+	r.slots, r.items, r.data = o.slots, o.items, o.data
+	o.slots, o.items, o.data, o.room = nil, nil, nil, nil
+	overlayRooms[min(bits.Len(uint(cap(r.data)))-1, len(overlayRooms)-1)].Put(r)
+}
+
+// begin takes memory for the first write, as much as was needed last time.
+func (o *Overlay) begin() {
+	if !o.given {
+		o.seed = maphash.MakeSeed()
+	}
+	if o.usual > leastRoom {
+		if r, ok := overlayRooms[min(bits.Len(uint(o.usual-1)), len(overlayRooms)-1)].Get().(*overlayRoom); ok {
+			o.slots, o.items, o.data, o.room = r.slots, r.items, r.data, r
+			r.slots, r.items, r.data = nil, nil, nil
+			return
+		}
+		o.data = make([]byte, 0, 1<<bits.Len(uint(o.usual-1)))
+	}
+	o.slots = make([]uint32, minOverlaySlots)
 }
 
 func (o *Overlay) find(key []byte, hash uint32) *item {
@@ -240,10 +300,11 @@ func (o *Overlay) upsert(key []byte, hash uint32) *item {
 }
 
 func (o *Overlay) grow() {
-	n := max(2*len(o.slots), minOverlaySlots)
-	if len(o.slots) == 0 && !o.given {
-		o.seed = maphash.MakeSeed()
+	if len(o.slots) == 0 {
+		o.begin()
+		return
 	}
+	n := 2 * len(o.slots)
 	o.slots = make([]uint32, n)
 	mask := uint32(n - 1)
 	for i := range o.items {
