@@ -31,10 +31,12 @@ type BatchBuilder struct {
 	Codec    Codec // set before the first record
 	MaxBytes int   // of uncompressed records per batch; default DefaultMaxBatchBytes
 
-	rec    []byte // records of the open batch
-	packed []byte // sealed batches, compressed
-	before int    // size of the sealed records uncompressed
-	failed error  // why a batch could not be compressed
+	rec    []byte  // records of the open batch
+	room   *buffer // whose memory rec lies in, unless rec has grown out of it; nil before the first record
+	usual  int     // bytes that rec needed last
+	packed []byte  // sealed batches, compressed
+	before int     // size of the sealed records uncompressed
+	failed error   // why a batch could not be compressed
 	sealed []span
 	open   span
 	n      int
@@ -59,6 +61,32 @@ type span struct {
 func (b *BatchBuilder) Reset() {
 	b.rec, b.packed, b.sealed, b.open, b.n, b.building = b.rec[:0], b.packed[:0], b.sealed[:0], span{}, 0, false
 	b.before, b.failed = 0, nil
+}
+
+// release is Reset that gives the memory of the records to other builders.
+func (b *BatchBuilder) release() {
+	b.usual = len(b.rec)
+	if b.room != nil {
+		b.room.b = b.rec
+		b.room.release()
+	}
+	b.room, b.rec, b.packed, b.sealed = nil, nil, nil, b.sealed[:0]
+	b.Reset()
+}
+
+// reserve makes room for n more bytes of records, at once for as many as were needed last time. The memory that was too
+// small goes to another builder.
+func (b *BatchBuilder) reserve(n int) {
+	if cap(b.rec)-len(b.rec) >= n {
+		return
+	}
+	next := getBuffer(max(len(b.rec)+n, b.usual))
+	next.b = append(next.b, b.rec...)
+	if b.room != nil {
+		b.room.b = b.rec
+		b.room.release()
+	}
+	b.room, b.rec = next, next.b
 }
 
 // Len is the number of records.
@@ -103,6 +131,7 @@ func (b *BatchBuilder) Append(ts int64, key, value, headers []byte, count int) {
 		b.seal()
 		n = b.size(ts, key, len(value), len(headers), count)
 	}
+	b.reserve(n + binary.MaxVarintLen64)
 	r := appendVarint(b.rec, int64(n))
 	r = b.appendFront(r, ts, key)
 	r = appendVarBytes(r, value)
@@ -170,6 +199,7 @@ func (b *BatchBuilder) Begin(ts int64, key []byte) []byte {
 	b.at, b.ts, b.building = len(b.rec), ts, true
 	// Room for the two lengths is guessed as that of a record of 64 to 8191 bytes; Finish moves bytes when wrong.
 	b.lenSize, b.valSize = 2, 2
+	b.reserve(64 + len(key))
 	b.rec = append(b.rec, 0, 0)
 	r := b.appendFront(b.rec, ts, key)
 	r = append(r, 0, 0)

@@ -108,18 +108,15 @@ func (t *Txn) Bytes() int {
 func (t *Txn) Discard() { t.p.recycle(t) }
 
 const (
-	spareTxns     = 4
-	spareParts    = 4096     // more partitions than this are not remembered
-	sparePartRoom = 64 << 10 // a builder with more memory than this keeps it only while it uses a quarter
+	spareTxns  = 4
+	spareParts = 4096 // more partitions than this are not remembered
 )
 
-// recycle empties the transaction and keeps its memory for another, within reason.
+// recycle empties the transaction and keeps what is small of it for another. The memory of its records goes to whichever
+// transaction of the process needs some next: a process has dozens of products with dozens of partitions each.
 func (p *TxnProducer) recycle(t *Txn) {
 	for _, pt := range t.used {
-		if pt.Cap() > sparePartRoom && pt.Bytes() < pt.Cap()/4 {
-			pt.BatchBuilder = BatchBuilder{Codec: pt.Codec, MaxBytes: pt.MaxBytes}
-		}
-		pt.Reset()
+		pt.release()
 		pt.inUse, pt.next = false, 0
 	}
 	t.used = t.used[:0]

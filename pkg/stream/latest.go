@@ -82,7 +82,7 @@ func (t *Task) publishLatest(sink Sink) {
 			t.publishAs(sink, out, t.partitionFor(out, key), ts, key, b, id, &trace)
 			return true
 		})
-		kept.Reset()
+		kept.Release()
 	}
 }
 
@@ -90,7 +90,7 @@ func (t *Task) publishLatest(sink Sink) {
 func (t *Task) dropLatest() {
 	for out := range t.outs {
 		if kept := t.outs[out].latest; kept != nil {
-			kept.Reset()
+			kept.Release()
 		}
 	}
 }

@@ -536,7 +536,7 @@ func (t *Task) Committed(position []byte) ([]Counts, error) {
 	t.sealed.AppendTo(b)
 	err := t.store.Apply(b, position)
 	giveBatch(b)
-	t.sealed.Reset()
+	t.sealed.Release()
 	t.isSealed = false
 	clear(t.sealedPopped)
 	t.sealedPopped = t.sealedPopped[:0]
@@ -553,8 +553,8 @@ func (t *Task) Rollback() {
 	}
 	t.popped, t.sealedPopped = t.popped[:0], t.sealedPopped[:0]
 	t.dropLatest()
-	t.cur.Reset()
-	t.sealed.Reset()
+	t.cur.Release()
+	t.sealed.Release()
 	t.isSealed = false
 	t.attempts = 0
 	clear(t.counts)
