@@ -39,6 +39,7 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 		all[i] = products
 		count += len(products)
 	}
+	txns := p.memory.transactions(count)
 	for i, s := range services {
 		products := all[i]
 		if len(products) == 0 {
@@ -48,7 +49,7 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 			Kafka: p.Kafka, Registry: stream.FromRegistry(p.Registry), Service: s.Name,
 			StateDir: filepath.Join(p.Config.StateDir, s.Name), InstanceID: p.Config.InstanceID,
 			Log: p.Log.Named(s.Name), Metrics: p.Metrics, CommitInterval: p.Config.CommitInterval, StopTimeout: p.Config.ShutdownTimeout * 2 / 3,
-			State: p.memory.options(), MaxTxnBytes: p.memory.txnBytes(count), MaxFetchBytes: p.memory.fetchBytes(count),
+			State: p.memory.options(), TxnMemory: txns, MaxFetchBytes: p.memory.fetchBytes(count),
 			HistoryIdle: p.Config.HistoryIdle, MaxAhead: p.Config.MaxAhead, StallAfter: p.Config.StallAfter,
 			Tables: tables, Codec: p.Config.codec(), NoTopics: !p.Config.CreateTopics, NoRegister: !p.Config.CreateTopics,
 		}, products...)

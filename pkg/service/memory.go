@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"meshwork.dev/pkg/state"
+	"meshwork.dev/pkg/stream"
 )
 
 // leastMemory is what a process needs for its code, its connections and one
@@ -32,7 +33,7 @@ func newMemory(stateDir string, mib int) *memory {
 		return m
 	}
 	m.pages = state.NewPages(stateDir, m.bytes/4)
-	m.cache = state.NewCache(m.bytes/16, 1000)
+	m.cache = state.NewCache(m.bytes/10, 1000)
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		m.heap = debug.SetMemoryLimit(m.bytes * 2 / 5)
 	}
@@ -48,13 +49,13 @@ func (m *memory) options() state.Options {
 	return o
 }
 
-// txnBytes is the largest transaction of one of so many products: two of each
-// are in memory at a time, with what they change. 0 is the engine's default.
-func (m *memory) txnBytes(products int) int {
+// transactions is what those of so many products may take together, two of each and what they change; nil: each as much
+// as the engine lets it.
+func (m *memory) transactions(products int) *stream.TxnMemory {
 	if m.bytes == 0 || products == 0 {
-		return 0
+		return nil
 	}
-	return int(min(max(m.bytes/24/int64(products), 512<<10), 8<<20))
+	return stream.NewTxnMemory(m.bytes/16, min(max(m.bytes/48/int64(products), 512<<10), 8<<20))
 }
 
 // fetchBytes is what one of so many products may fetch ahead. 0 is the engine's

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"meshwork.dev/pkg/stream"
 )
 
 func TestMemoryIsSharedOut(t *testing.T) {
@@ -20,9 +22,9 @@ func TestMemoryIsSharedOut(t *testing.T) {
 		require.Equal(t, int64(384<<20), debug.SetMemoryLimit(-1))
 	}
 	require.NotNil(t, m.options().Pages)
-	require.Equal(t, 40<<20/23, m.txnBytes(23))
-	require.Equal(t, 8<<20, m.txnBytes(1), "no more than the engine's default")
-	require.Equal(t, 512<<10, m.txnBytes(1000))
+	require.Equal(t, stream.NewTxnMemory(60<<20, 20<<20/23), m.transactions(23))
+	require.Equal(t, stream.NewTxnMemory(60<<20, 8<<20), m.transactions(1), "no more than the engine's default")
+	require.Equal(t, stream.NewTxnMemory(60<<20, 512<<10), m.transactions(1000))
 	require.Equal(t, 60<<20/24, m.fetchBytes(24))
 	require.Equal(t, 60<<20, m.fetchBytes(1))
 	require.Equal(t, 1<<20, m.fetchBytes(1000))
@@ -31,7 +33,7 @@ func TestMemoryIsSharedOut(t *testing.T) {
 
 	free := newMemory(t.TempDir(), 0)
 	require.Nil(t, free.options().Pages)
-	require.Zero(t, free.txnBytes(23), "the engine's default")
+	require.Nil(t, free.transactions(23), "the engine's default")
 	require.Zero(t, free.fetchBytes(23), "the engine's default")
 	require.Equal(t, before, debug.SetMemoryLimit(-1))
 	require.NoError(t, free.close())

@@ -121,6 +121,7 @@ func (w *worker) maybeCommit(now bool) error {
 		return err
 	}
 	w.cur, w.inflight = nil, b
+	w.hold.seal()
 	b.sealed = time.Now()
 	if !moved && b.txn.bytes() == 0 {
 		b.txn.discard()
@@ -156,6 +157,7 @@ func (w *worker) behind() bool {
 func (w *worker) onResult(ctx context.Context, err error) error {
 	b := w.inflight
 	took := time.Since(b.sealed)
+	w.hold.committed()
 	if err != nil {
 		return w.onFailed(ctx, err, took, b)
 	}
@@ -239,6 +241,7 @@ func (w *worker) dropOpen() {
 	}
 	w.cur.txn.discard()
 	w.cur = nil
+	w.hold.dropped()
 }
 
 // detach takes a task out of the loop and forgets what is not committed.

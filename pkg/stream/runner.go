@@ -56,6 +56,7 @@ type Config struct {
 	CommitInterval  time.Duration // how long a transaction gathers records; default 100 ms
 	CatchUpInterval time.Duration // how long while more records wait than it has gathered; default 1 s, not below CommitInterval
 	MaxTxnBytes     int           // a transaction of this size is committed at once; default 8 MiB
+	TxnMemory       *TxnMemory    // bounds the transactions of the process together; nil: each by MaxTxnBytes alone
 	MaxFetchBytes   int           // compressed records of a product's inputs that are fetched ahead, about; default 64 MiB
 	IdleAfter       time.Duration // inputs at their end for so long let event time follow the time of day; default 1 s
 	PurgeInterval   time.Duration // how often re-keyed records that have been read are deleted; default 30 s, negative: never

@@ -39,6 +39,7 @@ type worker struct {
 
 	cur      *batch
 	inflight *batch
+	hold     txnHold // what both take
 	sample   []int64 // memory for the next batch's
 	failures int     // commits that failed in a row
 	stall    stallWatch
@@ -94,8 +95,8 @@ func newWorker(r *Runner, def *definition) *worker {
 		tasks: map[int32]*running{}, byTP: map[kafka.TopicPartition]*queue{}, restoring: map[int32]*restore{},
 		chunks: make(chan []*kafka.Chunk), results: make(chan error, 1), restored: make(chan *restore),
 		asks: make(chan chan ProductStatus), killed: make(chan error, 1),
-		purge:  purge{read: map[kafka.TopicPartition]int64{}, results: make(chan error, 1)},
-		limits: newFetchLimits(r.cfg.MaxFetchBytes), horizon: horizon{now: time.Now, ahead: r.cfg.MaxAhead},
+		purge: purge{read: map[kafka.TopicPartition]int64{}, results: make(chan error, 1)},
+		hold:  txnHold{m: r.cfg.TxnMemory}, limits: newFetchLimits(r.cfg.MaxFetchBytes), horizon: horizon{now: time.Now, ahead: r.cfg.MaxAhead},
 	}
 	m := r.cfg.Metrics
 	w.met = workerMetrics{
@@ -147,6 +148,8 @@ func (w *worker) run(ctx context.Context) (err error) {
 	w.life = side
 	w.wg.Go(func() { w.poll(side) })
 	err = w.loop(ctx)
+	w.hold.committed()
+	w.hold.dropped()
 	stopSide()
 	w.fetch.Close()
 	for p := range w.restoring {
@@ -330,7 +333,7 @@ func (w *worker) full() bool {
 	for _, r := range w.cur.tasks {
 		n += r.task.PendingBytes()
 	}
-	return n >= w.r.cfg.MaxTxnBytes
+	return w.hold.grown(n) || n >= w.r.cfg.MaxTxnBytes
 }
 
 // quantum is how many records one task may process before the others are looked
