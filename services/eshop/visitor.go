@@ -28,6 +28,15 @@ type shopfront struct {
 	rules     Rules
 	products  *stream.LookupTable[string, product.Product]
 	customers *stream.LookupTable[string, customer.Customer]
+	visits    visits // memory for the reaction at hand
+}
+
+// begin is what a reaction makes visits with. It is the goroutine's of the product, and taken up anew by the next one.
+func (f *shopfront) begin() *visits {
+	s := &f.visits
+	s.gap, s.grace = f.rules.Gap, f.rules.Grace
+	s.changed, s.closed, s.gone, s.figures = s.changed[:0], s.closed[:0], s.gone[:0], s.figures[:0]
+	return s
 }
 
 // take is the way of an action: checked, tidied, told from repetitions, put under the customer it belongs to, enriched
@@ -56,13 +65,12 @@ func (f *shopfront) take(c visitor, a shop.ShopAction) error {
 	if late {
 		return nil
 	}
-	var s visits
-	s.gap, s.grace = f.rules.Gap, f.rules.Grace
+	s := f.begin()
 	rearm, err := s.take(row, &d)
 	if err != nil {
 		return err
 	}
-	f.publish(c, &s)
+	f.publish(c, s)
 	if rearm {
 		c.Timer(timerVisit, s.closing(&row.Open[0]))
 	}
@@ -236,10 +244,9 @@ func (f *shopfront) cartLeft(c visitor, at time.Time) error {
 
 // visitOver is the visit's timer.
 func (f *shopfront) visitOver(c visitor, at time.Time) error {
-	var s visits
-	s.gap, s.grace = f.rules.Gap, f.rules.Grace
+	s := f.begin()
 	next, more := s.close(&c.State, at)
-	f.publish(c, &s)
+	f.publish(c, s)
 	if more {
 		c.Timer(timerVisit, next)
 	}

@@ -10,7 +10,7 @@ import (
 // Bounds of what a scorer keeps of rows it has read. When there is more, it starts anew.
 const (
 	maxNumbers = 1 << 20 // products it has seen the id of
-	maxHeld    = 1 << 20 // neighbours and next views, of all products together; 16 and 8 bytes each
+	maxHeld    = 1 << 20 // neighbours, next views and periods, of all products together; 8 to 16 bytes each
 )
 
 // shelf is what a scorer has read of products. Products are numbered in the order in which they are met; numbers stand
@@ -20,7 +20,7 @@ type shelf struct {
 	items  []item
 	round  uint32 // counts that were read in another round are read anew
 	stock  uint32 // and so is in another one of these what is available
-	held   int    // neighbours and next views of all items
+	held   int    // neighbours, next views and periods of all items
 
 	scratch []link // for the next row that is read
 
@@ -43,8 +43,9 @@ type item struct {
 	next   []nextStep
 
 	soldIn  uint32
-	day     int32   // for which the following hold
 	sold    float64 // orders; 0 where it is not sold
+	periods []prodrec.PopularityPeriod
+	day     int32   // for which the following hold
 	trend   float64 // orders of late
 	repeat  float64 // factor of repeat purchase; 0 where nobody has asked
 	newcome float64 // factor of new items; 0 where nobody has asked
@@ -87,7 +88,7 @@ func (c *Scorer) begin() {
 	case s.held > maxHeld:
 		for i := range s.items {
 			k := &s.items[i]
-			k.links, k.next, k.linksIn, k.nextIn = nil, nil, 0, 0
+			k.links, k.next, k.periods, k.linksIn, k.nextIn, k.soldIn = nil, nil, nil, 0, 0, 0
 		}
 		s.held = 0
 	}
@@ -148,22 +149,27 @@ func (c *Scorer) nextOf(n int32, items Items) (next []nextStep, views float64) {
 	return next, views
 }
 
-// soldOf is how well a product sells on a day.
+// soldOf is how well a product sells on a day. Shoppers of one moment live on different days, so what was read serves
+// for all of them.
 func (c *Scorer) soldOf(n int32, items Items, day int32) *item {
 	s := &c.shelf
 	k := &s.items[n]
-	if k.soldIn == s.round && k.day == day {
+	switch {
+	case k.soldIn != s.round:
+		k.soldIn, k.sold = s.round, 0
+		s.held -= len(k.periods)
+		k.periods = k.periods[:0]
+		if r, ok := items.Popularity(k.id); ok && r.Baskets > 0 {
+			k.sold, k.periods = float64(r.Baskets), append(k.periods, r.Periods...)
+		}
+		s.held += len(k.periods)
+	case k.day == day:
 		return k
 	}
-	k.soldIn, k.day, k.sold, k.trend, k.repeat, k.newcome = s.round, day, 0, 0, 0, 0
-	r, ok := items.Popularity(k.id)
-	if !ok || r.Baskets == 0 {
-		return k
-	}
-	for _, x := range r.Periods {
+	k.day, k.trend, k.repeat, k.newcome = day, 0, 0, 0
+	for _, x := range k.periods {
 		k.trend += float64(x.Baskets) * s.ofLate(day-x.Period*PeriodDays, c.p.TrendHalfLife)
 	}
-	k.sold = float64(r.Baskets)
 	return k
 }
 
