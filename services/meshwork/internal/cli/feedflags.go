@@ -70,7 +70,7 @@ func (f *fileFeed) stick(dir string, rows int, parts shop.Parts, w io.Writer) (e
 }
 
 // run replays the file, with a progress display on w.
-func (f *fileFeed) run(ctx context.Context, s replay.Sink, w io.Writer, c *replay.Counts) (err error) {
+func (f *fileFeed) run(ctx context.Context, s replay.Sink, w io.Writer, c *replay.Counts, hold func(context.Context) error) (err error) {
 	shown := make(chan struct{})
 	show, stop := context.WithCancel(ctx)
 	var position replay.Position
@@ -82,7 +82,7 @@ func (f *fileFeed) run(ctx context.Context, s replay.Sink, w io.Writer, c *repla
 		defer close(shown)
 		replay.Progress(show, w, c, &position)
 	}()
-	err = replay.Run(ctx, replay.Options{Source: source, Sink: s, Speed: f.speed}, c)
+	err = replay.Run(ctx, replay.Options{Source: source, Sink: s, Speed: f.speed, Hold: hold}, c)
 	stop()
 	<-shown
 	if cerr := f.rejects.Close(); err == nil {

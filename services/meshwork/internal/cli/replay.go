@@ -92,7 +92,7 @@ func (c *replayCmd) file(ctx context.Context, a *app) (err error) {
 	}()
 	began := time.Now()
 	var counts replay.Counts
-	if err := f.run(ctx, s, a.err, &counts); err != nil {
+	if err := f.run(ctx, s, a.err, &counts, nil); err != nil {
 		return fmt.Errorf("replaying %s: %w", c.Source, err)
 	}
 	if c.json() {

@@ -191,7 +191,7 @@ func (s *sim) open(now time.Time) *shop.Simulator {
 }
 
 // run makes messages until ctx ends or the shop does.
-func (s *sim) run(ctx context.Context, sink replay.Sink, c *replay.Counts) error {
+func (s *sim) run(ctx context.Context, sink replay.Sink, c *replay.Counts, hold func(context.Context) error) error {
 	simulator := s.open(time.Now())
 	source, end := feed.Source(simulator), &endsAt{Simulator: simulator, end: s.until}
 	if !s.until.IsZero() {
@@ -200,7 +200,7 @@ func (s *sim) run(ctx context.Context, sink replay.Sink, c *replay.Counts) error
 	if s.faults != (faults.Config{Seed: s.faults.Seed}) {
 		source = faults.New(source, s.faults)
 	}
-	o := replay.Options{Source: source, Sink: sink, Live: s.live, Speed: s.speed}
+	o := replay.Options{Source: source, Sink: sink, Live: s.live, Speed: s.speed, Hold: hold}
 	if !s.live {
 		o.Rate = s.rate
 	}

@@ -44,7 +44,7 @@ func TestAShopGoesOnWhereItWas(t *testing.T) {
 		defer cancel()
 		sink := &actions{left: cancelAt, cancel: cancel}
 		s := &sim{config: config, until: start.AddDate(0, 0, days), path: path, faults: f}
-		err := s.run(ctx, sink, &replay.Counts{})
+		err := s.run(ctx, sink, &replay.Counts{}, nil)
 		if cancelAt > 0 {
 			require.ErrorIs(t, err, context.Canceled)
 		} else {

@@ -76,7 +76,7 @@ func (c *simulateCmd) Run(ctx context.Context, a *app) (err error) {
 		defer close(shown)
 		a.watch(show, sim, &counts)
 	}()
-	err = sim.run(ctx, s, &counts)
+	err = sim.run(ctx, s, &counts, nil)
 	hide()
 	<-shown
 	if errors.Is(err, context.Canceled) {

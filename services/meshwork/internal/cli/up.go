@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	httppprof "net/http/pprof"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,6 +44,7 @@ type upCmd struct {
 	Rows    int    `default:"0" help:"Replay only the first rows of the file; 0: all."`
 	Rejects string `placeholder:"FILE" help:"Where lines of the file that cannot be used go; default: rejects.tsv in the data folder."`
 	Glue    string `placeholder:"DIR" help:"With --replay: add the clicks, reviews and people of the other data sets in this folder; see docs/online-retail.md."`
+	Backlog int64  `default:"30000" placeholder:"N" help:"A feed at full speed waits while a product has so many records before it; 0: it does not wait."`
 	Exit    bool   `help:"Stop with status 0 when everything sent has been materialised everywhere."`
 
 	simFlags
@@ -150,6 +153,17 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
+// inside connects to the broker in this process without the network, and to all others as usual.
+func inside(b *broker.Broker) service.DialFunc {
+	outside := &net.Dialer{KeepAlive: 15 * time.Second}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if conn, ok, err := b.Dial(ctx, addr); ok {
+			return conn, err
+		}
+		return outside.DialContext(ctx, network, addr)
+	}
+}
+
 // start brings up broker, registry and platform.
 func (u *up) start(ctx context.Context) (err error) {
 	c := u.cmd
@@ -171,7 +185,7 @@ func (u *up) start(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("%w; choose other addresses with --kafka-listen, another folder with --data-dir", err)
 		}
-		cfg.Kafka.Brokers = []string{u.broker.Addr()}
+		cfg.Kafka.Brokers, cfg.Kafka.Dial = []string{u.broker.Addr()}, inside(u.broker)
 		if u.registry, err = serveRegistry(ctx, cfg.Kafka, c.RegistryListen, "--registry-listen", u.log.Named("registry")); err != nil {
 			return err
 		}
@@ -269,12 +283,7 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 			err = cerr
 		}
 	}()
-	if u.sim != nil {
-		err = u.sim.run(ctx, s, &u.counts)
-	} else {
-		err = u.replay(ctx, s, parts, began)
-	}
-	if err != nil {
+	if err := u.send(ctx, s, parts, began); err != nil {
 		return err
 	}
 	u.platform.EndHistory()
@@ -296,8 +305,24 @@ func (u *up) feed(ctx context.Context, began time.Time) (err error) {
 	return errDone
 }
 
+// send sends all there is, no faster than the products take it.
+func (u *up) send(ctx context.Context, s *sink, parts shop.Parts, began time.Time) error {
+	gate := u.gate(parts)
+	if gate != nil {
+		watching, stop := context.WithCancel(ctx)
+		var done sync.WaitGroup
+		done.Go(func() { gate.watch(watching) })
+		defer done.Wait()
+		defer stop()
+	}
+	if u.sim != nil {
+		return u.sim.run(ctx, s, &u.counts, gate.wait)
+	}
+	return u.replay(ctx, s, parts, began, gate.wait)
+}
+
 // replay sends a file, and what is glued to it of these kinds.
-func (u *up) replay(ctx context.Context, s *sink, parts shop.Parts, began time.Time) error {
+func (u *up) replay(ctx context.Context, s *sink, parts shop.Parts, began time.Time, hold func(context.Context) error) error {
 	c := u.cmd
 	rejects := c.Rejects
 	if rejects == "" {
@@ -311,7 +336,7 @@ func (u *up) replay(ctx context.Context, s *sink, parts shop.Parts, began time.T
 	if err := file.stick(c.Glue, c.Rows, parts, u.app.err); err != nil {
 		return err
 	}
-	if err := file.run(ctx, s, u.app.err, &u.counts); err != nil {
+	if err := file.run(ctx, s, u.app.err, &u.counts, hold); err != nil {
 		return err
 	}
 	fmt.Fprintln(u.app.err, file.summary(&u.counts, time.Since(began)))

@@ -32,6 +32,8 @@ type Options struct {
 	// Live sends every message at its own time by the clock on the wall, those
 	// of the past at once. Speed and Rate are then not used.
 	Live bool
+	// Hold, if not nil, is asked before each message at full speed, and returns when it may be sent, or ctx's error.
+	Hold func(ctx context.Context) error
 }
 
 // Counts are the messages of a run so far. Safe to read while it runs.
@@ -55,7 +57,7 @@ func Run(ctx context.Context, o Options, c *Counts) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &run{o: o, c: c, cancel: cancel, pace: pacer{speed: o.Speed, rate: o.Rate, live: o.Live}}
+	r := &run{o: o, c: c, cancel: cancel, pace: pacer{speed: o.Speed, rate: o.Rate, live: o.Live, hold: o.Hold}}
 	for {
 		m, err := o.Source.Next()
 		if errors.Is(err, io.EOF) {
@@ -169,6 +171,7 @@ type pacer struct {
 	speed float64
 	rate  float64
 	live  bool
+	hold  func(context.Context) error
 	sent  int64
 	first time.Time // event time of the first message
 	began time.Time // when it was sent
@@ -176,6 +179,9 @@ type pacer struct {
 
 func (p *pacer) wait(ctx context.Context, at time.Time) error {
 	if !p.live && p.rate <= 0 && p.speed <= 0 {
+		if p.hold != nil {
+			return p.hold(ctx)
+		}
 		return ctx.Err()
 	}
 	now := time.Now()
