@@ -27,7 +27,9 @@
 // as long as orders are less than Grace late (completion of an order counts as lateness: a purchase counts on the day it
 // was placed, and is known when the goods left). What comes later still counts in scores and in the next fit. A replay of
 // history at full speed mixes event time: partitions are read some hundred records at a time, which in a sparse history
-// are weeks. Where its early fits matter, replay it in portions, or with a grace to match.
+// are weeks, and complaints are known before the orders of their day have gone through the domains before. The feed of
+// meshwork up waits for the products, which bounds it. Where its early fits matter, replay it in portions, or with a grace
+// to match.
 //
 // A customer's score is a function of the history, of the fit the customer was last told of, and of asOf, the latest of
 // the two times. Customers are told of a fit by records in their own partition, never by the time of day, so a replay

@@ -13,7 +13,7 @@ import (
 )
 
 // gate keeps a feed at full speed from running ahead of the products: it is shut while one of them has more than a
-// number of records before it. What reaches a product by a short way would otherwise be years ahead, in event time, of
+// number of records before it. What reaches a product by a short way would otherwise be months ahead, in event time, of
 // what comes by a long one, and timers would fire before what they wait for is there.
 type gate struct {
 	most   int64
