@@ -18,28 +18,50 @@ func (m BGNBD) Parameters() []Parameter {
 }
 
 // LogLikelihood of customers.
-func (m BGNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows)) }
+func (m BGNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows), nil) }
 
-func (m BGNBD) total(u *unrolled) float64 {
-	logRising(u.rising, m.R)
-	for x := range u.dropout { // ln B(a, b+x)/B(a, b)
-		if x == 0 {
-			u.dropout[0] = 0
-			continue
-		}
-		u.dropout[x] = u.dropout[x-1] + math.Log((m.B+float64(x)-1)/(m.A+m.B+float64(x)-1))
-	}
-	base := m.R * math.Log(m.Alpha)
+func (m BGNBD) total(u *unrolled, slope []float64) float64 {
+	u.rate.fill(m.R)
+	u.stay.fill(m.B)
+	u.either.fill(m.A + m.B)
+	clear(slope)
+	base := math.Log(m.Alpha)
 	sum := 0.0
 	for _, s := range u.rows {
-		x := int(s.Repeats)
-		ll := base + u.rising[x] + u.dropout[x] - (m.R+s.Repeats)*math.Log(m.Alpha+s.Age)
+		x, k, w := int(s.Repeats), m.R+s.Repeats, s.weight()
+		age, last := m.Alpha+s.Age, m.Alpha+s.Last
+		logAge := math.Log(age)
+		ll := m.R*base + u.rate.log[x] + u.stay.log[x] - u.either.log[x] - k*logAge // ΔlnΓ(b+x) − ΔlnΓ(a+b+x) is ln B(a, b+x)/B(a, b)
+		gone, passed := 0.0, 0.0
 		if x > 0 {
-			ll += math.Log1p(math.Exp(m.odds(s)))
+			passed = logAge - math.Log(last)
+			var more float64
+			more, gone = left(m.A/(m.B+s.Repeats-1), k*passed)
+			ll += more
 		}
-		sum += s.weight() * ll
+		sum += w * ll
+		if slope == nil {
+			continue
+		}
+		slope[0] += w * (u.rate.slope[x] + base - logAge + gone*passed)
+		slope[1] += w * (m.R/m.Alpha - k/age + gone*k*(1/age-1/last))
+		slope[2] += w * (gone/m.A - u.either.slope[x])
+		slope[3] += w * (u.stay.slope[x] - u.either.slope[x])
+		if x > 0 {
+			slope[3] -= w * gone / (m.B + s.Repeats - 1)
+		}
 	}
 	return sum
+}
+
+// left is what having left, at odds of ratio·eˣ, adds to a logarithm of likelihood, and its probability.
+func left(ratio, x float64) (more, gone float64) {
+	if x > 600 { // eˣ is about to overflow, and 1 is nothing beside it
+		more = x + math.Log(ratio)
+		return more, 1
+	}
+	odds := ratio * math.Exp(x)
+	return math.Log1p(odds), odds / (1 + odds)
 }
 
 // odds is the logarithm of the odds of having left, for a customer with repeats.
@@ -73,7 +95,7 @@ func FitBGNBD(customers []Summary) (Fit[BGNBD], error) {
 		return Fit[BGNBD]{}, errNoCustomers
 	}
 	s := timing(rows, []string{"r", "alpha", "a", "b"}, starts(rows, [][2]float64{{0.5, 2}, {1, 1}, {0.05, 1}, {2, 8}}),
-		func(u *unrolled, p []float64) float64 { return BGNBD{p[0], p[1], p[2], p[3]}.total(u) }).solve()
+		func(p []float64) curve { return BGNBD{p[0], p[1], p[2], p[3]} }).solve()
 	m := BGNBD{s.p[0], s.p[1], s.p[2], s.p[3]}
 	return finish(s, m, rows, func() string { return betaFault(m.A, m.B) }), nil
 }

@@ -69,13 +69,13 @@ type problem struct {
 	names     []string
 	starts    [][]float64 // parameters, not logarithms
 	customers int
-	// total is the log likelihood of the parameters.
-	total func(p []float64) float64
+	// total is the log likelihood of the parameters; its derivatives by them go to slope, unless that is nil.
+	total func(p, slope []float64) float64
 	// rough is that of a sample of about as many customers as count is; nil where total is cheap enough.
-	rough func(p []float64) float64
+	rough func(p, slope []float64) float64
 	count int
-	// slope and roughSlope are their derivatives by the parameters; nil where differences have to do.
-	slope, roughSlope func(p, out []float64)
+	// sloped says that they tell derivatives; otherwise differences have to do.
+	sloped bool
 }
 
 // solution is a fit without its model.
@@ -88,31 +88,22 @@ type solution struct {
 // their ends is where the search over all customers begins.
 func (pr problem) solve() solution {
 	if pr.rough == nil {
-		pr.rough, pr.roughSlope, pr.count = pr.total, pr.slope, pr.customers
+		pr.rough, pr.count = pr.total, pr.customers
 	}
 	p := make([]float64, len(pr.names))
-	meanOf := func(total func([]float64) float64, slope func(p, out []float64), n int) objective {
-		at := func(x []float64) {
+	meanOf := func(total func(p, slope []float64) float64, n int) objective {
+		return objective{sloped: pr.sloped, value: func(x, slope []float64) float64 {
 			for i, v := range x {
 				p[i] = math.Exp(v)
 			}
-		}
-		o := objective{value: func(x []float64) float64 {
-			at(x)
-			return -total(p) / float64(n)
-		}}
-		if slope != nil {
-			o.slope = func(x, out []float64) {
-				at(x)
-				slope(p, out)
-				for i := range out {
-					out[i] *= -p[i] / float64(n) // by the logarithm
-				}
+			v := -total(p, slope) / float64(n)
+			for i := range slope {
+				slope[i] *= -p[i] / float64(n) // by the logarithm
 			}
-		}
-		return o
+			return v
+		}}
 	}
-	rough, mean := meanOf(pr.rough, pr.roughSlope, pr.count), meanOf(pr.total, pr.slope, pr.customers)
+	rough, mean := meanOf(pr.rough, pr.count), meanOf(pr.total, pr.customers)
 	n := float64(pr.customers)
 	var best [2]optimum
 	evaluations, iterations := 0, 0
@@ -121,7 +112,7 @@ func (pr problem) solve() solution {
 		for i, v := range s {
 			x[i] = math.Log(v)
 		}
-		at := minimise(rough, x, 1e-3, 4) // a few steps tell more about a start than its value
+		at := minimise(rough, x, nil, 1e-3, 4) // a few steps tell more about a start than its value
 		evaluations += at.evaluations
 		switch {
 		case best[0].at == nil || at.value < best[0].value:
@@ -135,21 +126,21 @@ func (pr problem) solve() solution {
 		if b.at == nil {
 			continue
 		}
-		o := minimise(rough, b.at, 1e-4, iterationLimit)
+		o := minimise(rough, b.at, b.inverse, 1e-4, iterationLimit)
 		iterations += o.iterations
 		evaluations += o.evaluations
 		if near.at == nil || o.value < near.value {
 			near = o
 		}
 	}
-	end := minimise(mean, near.at, gradientTolerance, iterationLimit)
+	end := minimise(mean, near.at, near.inverse, gradientTolerance, iterationLimit)
 	iterations += end.iterations
 	evaluations += end.evaluations
 	out := solution{p: make([]float64, len(pr.names))}
 	for i, v := range end.at {
 		out.p[i] = math.Exp(v)
 	}
-	values, vectors := eigen(curvature(mean.value, end.at))
+	values, vectors := eigen(curvature(mean, end.at))
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, v := range values {
 		low, high = min(low, v), max(high, v)
@@ -159,7 +150,7 @@ func (pr problem) solve() solution {
 	if low > 0 {
 		f.Condition = high / low
 	}
-	f.LogLikelihood, f.Customers, f.Starts = pr.total(out.p), pr.customers, len(pr.starts)
+	f.LogLikelihood, f.Customers, f.Starts = pr.total(out.p, nil), pr.customers, len(pr.starts)
 	f.Iterations, f.Evaluations = iterations, evaluations
 	f.Gradient = norm(end.gradient) * n
 	f.Converged = norm(end.gradient) < gradientLimit && low > 0
@@ -245,39 +236,34 @@ func thin(rows []Summary) []Summary {
 	return out
 }
 
+// curve is a likelihood of purchase times for given parameters.
+type curve interface {
+	// total is the log likelihood. Its derivatives by the parameters go to slope, unless that is nil.
+	total(u *unrolled, slope []float64) float64
+}
+
 // timing is the problem of a model of purchase times.
-func timing(rows []Summary, names []string, starts [][]float64, total func(u *unrolled, p []float64) float64) problem {
+func timing(rows []Summary, names []string, starts [][]float64, model func(p []float64) curve) problem {
 	few := thin(rows)
 	all, some := unroll(rows), unroll(few)
 	return problem{
-		names: names, starts: starts, customers: customersOf(rows), count: customersOf(few),
-		total: func(p []float64) float64 { return total(all, p) },
-		rough: func(p []float64) float64 { return total(some, p) },
+		names: names, starts: starts, sloped: true, customers: customersOf(rows), count: customersOf(few),
+		total: func(p, slope []float64) float64 { return model(p).total(all, slope) },
+		rough: func(p, slope []float64) float64 { return model(p).total(some, slope) },
 	}
-}
-
-// sloped is timing with the derivatives of the likelihood.
-func sloped(rows []Summary, names []string, starts [][]float64, total func(u *unrolled, p []float64) float64, slope func(u *unrolled, p, out []float64)) problem {
-	pr := timing(rows, names, starts, total)
-	all, some := unroll(rows), unroll(thin(rows))
-	pr.slope = func(p, out []float64) { slope(all, p, out) }
-	pr.roughSlope = func(p, out []float64) { slope(some, p, out) }
-	return pr
 }
 
 // unrolled is likelihoods' view of rows: repeats are small integers for which logarithms of gammas are tabulated.
 type unrolled struct {
-	rows    []Summary
-	most    int
-	rising  []float64 // lnΓ(r+x) − lnΓ(r)
-	dropout []float64 // model-specific, by x
+	rows               []Summary
+	rate, stay, either rising // of what depends on the model
 }
 
 func unroll(rows []Summary) *unrolled {
-	u := &unrolled{rows: rows}
+	u, most := &unrolled{rows: rows}, 0
 	for _, s := range rows {
-		u.most = max(u.most, int(s.Repeats))
+		most = max(most, int(s.Repeats))
 	}
-	u.rising, u.dropout = make([]float64, u.most+1), make([]float64, u.most+2)
+	u.rate, u.stay, u.either = newRising(most+2), newRising(most+2), newRising(most+2)
 	return u
 }

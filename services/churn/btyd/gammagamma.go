@@ -64,7 +64,7 @@ func FitGammaGamma(in []Spend) (Fit[GammaGamma], error) {
 	}
 	s := problem{
 		names: []string{"p", "q", "v"}, customers: len(in), starts: at,
-		total: func(p []float64) float64 { return GammaGamma{p[0], p[1], p[2]}.LogLikelihood(in) },
+		total: func(p, _ []float64) float64 { return GammaGamma{p[0], p[1], p[2]}.LogLikelihood(in) },
 	}.solve()
 	m := GammaGamma{s.p[0], s.p[1], s.p[2]}
 	f := Fit[GammaGamma]{

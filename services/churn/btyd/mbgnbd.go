@@ -14,23 +14,29 @@ func (m MBGNBD) Parameters() []Parameter {
 }
 
 // LogLikelihood of customers.
-func (m MBGNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows)) }
+func (m MBGNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows), nil) }
 
-func (m MBGNBD) total(u *unrolled) float64 {
-	logRising(u.rising, m.R)
-	for x := range u.dropout { // ln B(a, b+x+1)/B(a, b)
-		before := 0.0
-		if x > 0 {
-			before = u.dropout[x-1]
-		}
-		u.dropout[x] = before + math.Log((m.B+float64(x))/(m.A+m.B+float64(x)))
-	}
-	base := m.R * math.Log(m.Alpha)
+func (m MBGNBD) total(u *unrolled, slope []float64) float64 {
+	u.rate.fill(m.R)
+	u.stay.fill(m.B)
+	u.either.fill(m.A + m.B)
+	clear(slope)
+	base := math.Log(m.Alpha)
 	sum := 0.0
 	for _, s := range u.rows {
-		x := int(s.Repeats)
-		ll := base + u.rising[x] + u.dropout[x] - (m.R+s.Repeats)*math.Log(m.Alpha+s.Age) + math.Log1p(math.Exp(m.odds(s)))
-		sum += s.weight() * ll
+		x, k, w := int(s.Repeats), m.R+s.Repeats, s.weight()
+		age, last := m.Alpha+s.Age, m.Alpha+s.Last
+		logAge := math.Log(age)
+		passed := logAge - math.Log(last)
+		more, gone := left(m.A/(m.B+s.Repeats), k*passed)
+		sum += w * (m.R*base + u.rate.log[x] + u.stay.log[x+1] - u.either.log[x+1] - k*logAge + more)
+		if slope == nil {
+			continue
+		}
+		slope[0] += w * (u.rate.slope[x] + base - logAge + gone*passed)
+		slope[1] += w * (m.R/m.Alpha - k/age + gone*k*(1/age-1/last))
+		slope[2] += w * (gone/m.A - u.either.slope[x+1])
+		slope[3] += w * (u.stay.slope[x+1] - u.either.slope[x+1] - gone/(m.B+s.Repeats))
 	}
 	return sum
 }
@@ -64,7 +70,7 @@ func FitMBGNBD(customers []Summary) (Fit[MBGNBD], error) {
 		return Fit[MBGNBD]{}, errNoCustomers
 	}
 	s := timing(rows, []string{"r", "alpha", "a", "b"}, starts(rows, [][2]float64{{0.5, 2}, {1, 1}, {0.05, 1}, {2, 8}}),
-		func(u *unrolled, p []float64) float64 { return MBGNBD{p[0], p[1], p[2], p[3]}.total(u) }).solve()
+		func(p []float64) curve { return MBGNBD{p[0], p[1], p[2], p[3]} }).solve()
 	m := MBGNBD{s.p[0], s.p[1], s.p[2], s.p[3]}
 	return finish(s, m, rows, func() string { return betaFault(m.A, m.B) }), nil
 }

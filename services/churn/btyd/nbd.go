@@ -13,14 +13,22 @@ func (NBD) Name() string { return "NBD" }
 func (m NBD) Parameters() []Parameter { return named([]string{"r", "alpha"}, m.R, m.Alpha) }
 
 // LogLikelihood of customers, of the times of their purchases as in the other models.
-func (m NBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows)) }
+func (m NBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows), nil) }
 
-func (m NBD) total(u *unrolled) float64 {
-	logRising(u.rising, m.R)
-	base := m.R * math.Log(m.Alpha)
+func (m NBD) total(u *unrolled, slope []float64) float64 {
+	u.rate.fill(m.R)
+	clear(slope)
+	base := math.Log(m.Alpha)
 	sum := 0.0
 	for _, s := range u.rows {
-		sum += s.weight() * (base + u.rising[int(s.Repeats)] - (m.R+s.Repeats)*math.Log(m.Alpha+s.Age))
+		x, k, w := int(s.Repeats), m.R+s.Repeats, s.weight()
+		age := m.Alpha + s.Age
+		logAge := math.Log(age)
+		sum += w * (m.R*base + u.rate.log[x] - k*logAge)
+		if slope != nil {
+			slope[0] += w * (u.rate.slope[x] + base - logAge)
+			slope[1] += w * (m.R/m.Alpha - k/age)
+		}
 	}
 	return sum
 }
@@ -43,7 +51,6 @@ func FitNBD(customers []Summary) (Fit[NBD], error) {
 	if len(rows) == 0 {
 		return Fit[NBD]{}, errNoCustomers
 	}
-	s := timing(rows, []string{"r", "alpha"}, starts(rows, nil),
-		func(u *unrolled, p []float64) float64 { return NBD{p[0], p[1]}.total(u) }).solve()
+	s := timing(rows, []string{"r", "alpha"}, starts(rows, nil), func(p []float64) curve { return NBD{p[0], p[1]} }).solve()
 	return finish(s, NBD{s.p[0], s.p[1]}, rows, nil), nil
 }

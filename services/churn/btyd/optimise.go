@@ -10,50 +10,58 @@ type optimum struct {
 	at          []float64
 	value       float64
 	gradient    []float64
+	inverse     [][]float64 // of the curvature, as the search has learned it
 	iterations  int
 	evaluations int
 }
 
 // objective is a function to be minimised. It may be +Inf or NaN where it is not defined.
 type objective struct {
-	value func(x []float64) float64
-	slope func(x, out []float64) // its derivatives; nil: central differences take their place
+	// value at x; the derivatives go to slope where the function is sloped, unless it is nil.
+	value func(x, slope []float64) float64
+	// sloped says that value tells derivatives; otherwise central differences take their place.
+	sloped bool
 }
 
-// minimise searches a local minimum by BFGS.
-func minimise(f objective, start []float64, tolerance float64, limit int) optimum {
+// minimise searches a local minimum by BFGS. inverse is what is known of the inverse of the curvature; nil is nothing.
+func minimise(f objective, start []float64, inverse [][]float64, tolerance float64, limit int) optimum {
 	n := len(start)
 	o := optimum{at: append([]float64(nil), start...)}
-	eval := func(x []float64) float64 {
+	eval := func(x, g []float64) float64 {
 		o.evaluations++
-		penalty := 0.0
-		for _, v := range x {
-			if d := math.Abs(v) - searchBound; d > 0 {
-				penalty += d * d
+		v := f.value(x, g)
+		for i, at := range x {
+			if d := math.Abs(at) - searchBound; d > 0 {
+				v += d * d
+				if g != nil {
+					g[i] += math.Copysign(2*d, at)
+				}
 			}
 		}
-		if v := f.value(x); !math.IsNaN(v) {
-			return v + penalty
+		if math.IsNaN(v) {
+			return math.Inf(1)
 		}
-		return math.Inf(1)
+		return v
 	}
-	steepness := func(x []float64) []float64 {
-		if f.slope == nil {
-			return slope(eval, x)
+	// with is the value and the slope; what a value costs, the slope is all but free where the function is sloped.
+	with := func(x, g []float64) float64 {
+		if f.sloped {
+			return eval(x, g)
 		}
-		o.evaluations++
-		g := make([]float64, n)
-		f.slope(x, g)
-		for i, v := range x {
-			if d := math.Abs(v) - searchBound; d > 0 {
-				g[i] += math.Copysign(2*d, v)
-			}
-		}
-		return g
+		return eval(x, nil)
 	}
-	o.value = eval(o.at)
-	o.gradient = steepness(o.at)
-	inverse := identity(n)
+	differences := func(x, g []float64) {
+		if !f.sloped {
+			slope(func(x []float64) float64 { return eval(x, nil) }, x, g)
+		}
+	}
+	o.gradient = make([]float64, n)
+	o.value = with(o.at, o.gradient)
+	differences(o.at, o.gradient)
+	g := make([]float64, n)
+	if inverse == nil {
+		inverse = identity(n)
+	}
 	next, dir := make([]float64, n), make([]float64, n)
 	for o.iterations < limit && norm(o.gradient) > tolerance {
 		o.iterations++
@@ -76,7 +84,7 @@ func minimise(f objective, start []float64, tolerance float64, limit int) optimu
 			for i := range n {
 				next[i] = o.at[i] + step*dir[i]
 			}
-			if value = eval(next); value <= o.value+1e-4*step*descent {
+			if value = with(next, g); value <= o.value+1e-4*step*descent {
 				break
 			}
 			step /= 2
@@ -84,11 +92,13 @@ func minimise(f objective, start []float64, tolerance float64, limit int) optimu
 		if !(value < o.value) {
 			break // as low as differences can tell
 		}
-		g := steepness(next)
+		differences(next, g)
 		update(inverse, next, o.at, g, o.gradient)
 		copy(o.at, next)
-		o.value, o.gradient = value, g
+		o.value = value
+		o.gradient, g = g, o.gradient
 	}
+	o.inverse = inverse
 	return o
 }
 
@@ -117,9 +127,8 @@ func update(inverse [][]float64, x, x0, g, g0 []float64) {
 // difference is the step of central differences in logarithms of parameters.
 const difference = 1e-4
 
-func slope(f func([]float64) float64, at []float64) []float64 {
+func slope(f func([]float64) float64, at, g []float64) {
 	x := append([]float64(nil), at...)
-	g := make([]float64, len(x))
 	for i := range x {
 		x[i] = at[i] + difference
 		hi := f(x)
@@ -127,23 +136,42 @@ func slope(f func([]float64) float64, at []float64) []float64 {
 		g[i] = (hi - f(x)) / (2 * difference)
 		x[i] = at[i]
 	}
-	return g
 }
 
-// curvature is the matrix of second differences.
-func curvature(f func([]float64) float64, at []float64) [][]float64 {
+// curvature is the matrix of second derivatives, by differences of first ones where the function tells them.
+func curvature(f objective, at []float64) [][]float64 {
 	const h = 1e-3
 	n := len(at)
 	x := append([]float64(nil), at...)
+	out := identity(n)
+	if f.sloped {
+		high, low := make([]float64, n), make([]float64, n)
+		for i := range n {
+			x[i] = at[i] + h
+			f.value(x, high)
+			x[i] = at[i] - h
+			f.value(x, low)
+			x[i] = at[i]
+			for j := range n {
+				out[i][j] = (high[j] - low[j]) / (2 * h)
+			}
+		}
+		for i := range n {
+			for j := range i {
+				v := (out[i][j] + out[j][i]) / 2
+				out[i][j], out[j][i] = v, v
+			}
+		}
+		return out
+	}
 	get := func(i, j int, di, dj float64) float64 {
 		x[i] += di
 		x[j] += dj
-		v := f(x)
+		v := f.value(x, nil)
 		copy(x, at)
 		return v
 	}
-	mid := f(x)
-	out := identity(n)
+	mid := f.value(x, nil)
 	for i := range n {
 		out[i][i] = (get(i, i, h, 0) - 2*mid + get(i, i, -h, 0)) / (h * h)
 		for j := range i {

@@ -18,40 +18,32 @@ func (m ParetoNBD) Parameters() []Parameter {
 }
 
 // LogLikelihood of customers.
-func (m ParetoNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows)) }
+func (m ParetoNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows), nil) }
 
-func (m ParetoNBD) total(u *unrolled) float64 {
-	logRising(u.rising, m.R)
-	base := m.R*math.Log(m.Alpha) + m.S*math.Log(m.Beta)
+// total's derivatives are by R, Alpha, S and Beta: what differs with a parameter under the integral is weighed by the
+// integrand.
+func (m ParetoNBD) total(u *unrolled, slope []float64) float64 {
+	u.rate.fill(m.R)
+	clear(slope)
+	logAlpha, logBeta := math.Log(m.Alpha), math.Log(m.Beta)
 	sum := 0.0
 	for _, s := range u.rows {
-		stay := -(m.R+s.Repeats)*math.Log(m.Alpha+s.Age) - m.S*math.Log(m.Beta+s.Age)
-		sum += s.weight() * (base + u.rising[int(s.Repeats)] + logAdd(stay, m.left(s)))
-	}
-	return sum
-}
-
-// slope is the derivative of total by R, Alpha, S and Beta: what differs with a parameter under the integral is weighed by
-// the integrand.
-func (m ParetoNBD) slope(u *unrolled, out []float64) {
-	sum := 0.0
-	for x := range u.rising { // Σ 1/(R+i) for i below x
-		u.rising[x] = sum
-		sum += 1 / (m.R + float64(x))
-	}
-	clear(out)
-	for _, s := range u.rows {
-		k := m.R + s.Repeats
-		stay := -k*math.Log(m.Alpha+s.Age) - m.S*math.Log(m.Beta+s.Age)
+		x, k, w := int(s.Repeats), m.R+s.Repeats, s.weight()
+		busy, there := math.Log(m.Alpha+s.Age), math.Log(m.Beta+s.Age)
+		stay := -k*busy - m.S*there
 		t := m.tail(s)
+		sum += w * (m.R*logAlpha + m.S*logBeta + u.rate.log[x] + logAdd(stay, t.left))
+		if slope == nil {
+			continue
+		}
 		gone := 1 / (1 + math.Exp(stay-t.left))
 		here := 1 - gone
-		w := s.weight()
-		out[0] += w * (u.rising[int(s.Repeats)] + math.Log(m.Alpha) - here*math.Log(m.Alpha+s.Age) - gone*t.logAlpha)
-		out[1] += w * (m.R/m.Alpha - k*(here/(m.Alpha+s.Age)+gone*t.perAlpha))
-		out[2] += w * (gone/m.S - here*math.Log1p(s.Age/m.Beta) - gone*(t.logBeta-math.Log(m.Beta)))
-		out[3] += w * (m.S/m.Beta - here*m.S/(m.Beta+s.Age) - gone*(m.S+1)*t.perBeta)
+		slope[0] += w * (u.rate.slope[x] + logAlpha - here*busy - gone*t.logAlpha)
+		slope[1] += w * (m.R/m.Alpha - k*(here/(m.Alpha+s.Age)+gone*t.perAlpha))
+		slope[2] += w * (gone/m.S + logBeta - here*there - gone*t.logBeta)
+		slope[3] += w * (m.S/m.Beta - here*m.S/(m.Beta+s.Age) - gone*(m.S+1)*t.perBeta)
 	}
+	return sum
 }
 
 // tail is an integral over the times at which a customer may have left, and means of functions of that time.
@@ -175,9 +167,8 @@ func FitParetoNBD(customers []Summary) (Fit[ParetoNBD], error) {
 	if len(rows) == 0 {
 		return Fit[ParetoNBD]{}, errNoCustomers
 	}
-	s := sloped(rows, []string{"r", "alpha", "s", "beta"}, starts(rows, [][2]float64{{0.5, 10}, {1, 50}, {0.05, 20}}),
-		func(u *unrolled, p []float64) float64 { return ParetoNBD{p[0], p[1], p[2], p[3]}.total(u) },
-		func(u *unrolled, p, out []float64) { ParetoNBD{p[0], p[1], p[2], p[3]}.slope(u, out) }).solve()
+	s := timing(rows, []string{"r", "alpha", "s", "beta"}, starts(rows, [][2]float64{{0.5, 10}, {1, 50}, {0.05, 20}}),
+		func(p []float64) curve { return ParetoNBD{p[0], p[1], p[2], p[3]} }).solve()
 	m := ParetoNBD{s.p[0], s.p[1], s.p[2], s.p[3]}
 	return finish(s, m, rows, func() string {
 		if rate := m.S / m.Beta; rate < leastDeathRate {

@@ -22,12 +22,17 @@ func logBeta(a, b float64) float64 {
 	return lgamma(a) + lgamma(b) - lgamma(a+b)
 }
 
-// logRising fills dst[i] with lnΓ(a+i) − lnΓ(a), for i from 0.
-func logRising(dst []float64, a float64) {
-	sum := 0.0
-	for i := range dst {
-		dst[i] = sum
-		sum += math.Log(a + float64(i))
+// rising tabulates lnΓ(a+i) − lnΓ(a), and its derivative by a, for i from 0.
+type rising struct{ log, slope []float64 }
+
+func newRising(n int) rising { return rising{make([]float64, n), make([]float64, n)} }
+
+func (t rising) fill(a float64) {
+	log, slope := 0.0, 0.0
+	for i := range t.log {
+		t.log[i], t.slope[i] = log, slope
+		log += math.Log(a + float64(i))
+		slope += 1 / (a + float64(i))
 	}
 }
 

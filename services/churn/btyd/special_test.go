@@ -113,26 +113,33 @@ func TestParetoIntegralOfLargeParameters(t *testing.T) {
 	}
 }
 
-// The derivatives of the Pareto/NBD likelihood agree with differences, whichever of Alpha and Beta is smaller.
-func TestParetoSlope(t *testing.T) {
+// The derivatives of likelihoods agree with differences; those of Pareto/NBD whichever of Alpha and Beta is smaller.
+func TestSlopes(t *testing.T) {
 	u := unroll([]Summary{
 		{Age: 30, Count: 5},
 		{Repeats: 2, Last: 10, Age: 39, Count: 2},
 		{Repeats: 20, Last: 12, Age: 39, Count: 1},
 		{Repeats: 3, Last: 20, Age: 20, Count: 1},
 	})
-	for _, p := range [][]float64{{0.55, 10.6, 0.6, 11.7}, {0.55, 11.7, 0.6, 3}, {1.5, 2, 0.4, 20}, {0.3, 4.5, 60, 300}, {30, 60, 0.1, 0.8}} {
-		got := make([]float64, 4)
-		ParetoNBD{p[0], p[1], p[2], p[3]}.slope(u, got)
-		for i := range p {
-			at := func(d float64) float64 {
-				q := append([]float64(nil), p...)
-				q[i] *= 1 + d
-				return ParetoNBD{q[0], q[1], q[2], q[3]}.total(u)
+	for name, of := range map[string]func(p []float64) curve{
+		"NBD":        func(p []float64) curve { return NBD{p[0], p[1]} },
+		"BG/NBD":     func(p []float64) curve { return BGNBD{p[0], p[1], p[2], p[3]} },
+		"MBG/NBD":    func(p []float64) curve { return MBGNBD{p[0], p[1], p[2], p[3]} },
+		"Pareto/NBD": func(p []float64) curve { return ParetoNBD{p[0], p[1], p[2], p[3]} },
+	} {
+		for _, p := range [][]float64{{0.55, 10.6, 0.6, 11.7}, {0.55, 11.7, 0.6, 3}, {1.5, 2, 0.4, 20}, {0.3, 4.5, 60, 300}, {30, 60, 0.1, 0.8}} {
+			got := make([]float64, 4)
+			of(p).total(u, got)
+			for i := range p {
+				at := func(d float64) float64 {
+					q := append([]float64(nil), p...)
+					q[i] *= 1 + d
+					return of(q).total(u, nil)
+				}
+				const d = 1e-5
+				want := (at(d) - at(-d)) / (2 * d * p[i])
+				require.InDelta(t, want, got[i], 1e-6*(1+math.Abs(want)), "%s %v, parameter %d", name, p, i)
 			}
-			const d = 1e-5
-			want := (at(d) - at(-d)) / (2 * d * p[i])
-			require.InDelta(t, want, got[i], 1e-6*(1+math.Abs(want)), "%v, parameter %d", p, i)
 		}
 	}
 }

@@ -110,6 +110,14 @@ func (f *Fitted) Score(c Customer, end int) Score {
 	})}
 }
 
+// active is Score's probability without its reasons, which cost several times as much.
+func (f *Fitted) active(c Customer, end int) float64 {
+	if f.Family == FamilyLogistic {
+		return f.regress(c, end).Active
+	}
+	return f.timing().Active(c.Summary(end), float64(f.Horizon)/btyd.DaysPerWeek)
+}
+
 func (f *Fitted) regress(c Customer, end int) Score {
 	var room [featureCount]float64
 	x := features(room[:0], c, end)

@@ -156,3 +156,11 @@ func TestCheck(t *testing.T) {
 		require.Error(t, f.Check())
 	}
 }
+
+// The fits of one cut in a shop of 20,000 customers.
+func BenchmarkTrain(b *testing.B) {
+	customers := shop(20_000, 460)
+	for b.Loop() {
+		model.Train(customers, 460, model.DefaultOptions())
+	}
+}

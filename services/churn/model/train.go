@@ -165,7 +165,7 @@ func (f *Fitted) judge(customers []Customer, cut int, o Options) *Holdout {
 	var came []bool
 	for _, c := range sample(customers, Looks*o.Sample) {
 		if b, ok := c.Before(cut); ok {
-			p = append(p, f.Score(b, cut).Active)
+			p = append(p, f.active(b, cut))
 			came = append(came, c.Bought(cut, f.Horizon))
 		}
 	}
