@@ -1,7 +1,7 @@
 package model
 
 // ModelID names the model and its version; it is on every record. It changes when lists from the same rows would.
-const ModelID = "blend-2"
+const ModelID = "blend-3"
 
 // Params are the weights of the model. The first [Defaults] were chosen on an inner split of Online Retail: rows from
 // orders before 2011-08-01, judged by what customers bought next until the end of September. After a first look at the
@@ -42,7 +42,7 @@ type Params struct {
 // Defaults are the weights in use.
 func Defaults() Params {
 	return Params{
-		Size: 10, OrderHalfLife: 200, RepeatTrend: 0.4, NewTrend: 0.2, TrendHalfLife: 15, From: 16, TasteHalfLife: 30,
+		Size: 10, OrderHalfLife: 200, RepeatTrend: 0.4, NewTrend: 0.2, TrendHalfLife: 15, From: 32, TasteHalfLife: 30,
 		Common: 0.7, Blend: 2, CartFrom: 8, CartFade: 0.6, Follow: 0.2, Precede: 0.2, ViewFrom: 3, ViewFade: 0.1, Seen: 0.5,
 		Candidates: 100,
 	}
