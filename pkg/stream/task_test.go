@@ -122,6 +122,33 @@ func (p *process) restore(from *logs) {
 	require.NoError(p.t, p.task.Restored())
 }
 
+// A timer that a timer's reaction sets fires in its turn, also when it is due at once or was due before.
+func TestTimersOfTimers(t *testing.T) {
+	s := sample.New(1, 1)
+	var fired []string
+	note := func(_ *Ctx[string, sample.Count], at time.Time) error {
+		fired = append(fired, at.Format("15:04"))
+		return nil
+	}
+	def := Define(s.Counts, Spec{}, On(s.Hits, func(c *Ctx[string, sample.Count], _ sample.Hit) error {
+		c.Timer("m", c.Time().Add(3*time.Hour))
+		return nil
+	}), OnTimer("m", func(c *Ctx[string, sample.Count], at time.Time) error {
+		c.Timer("a", at)                     // sorted before the one at hand
+		c.Timer("b", at.Add(-2*time.Hour))   // was due before
+		c.Timer("z", at)                     // sorted after it
+		c.Timer("y", at.Add(30*time.Minute)) // and one for later
+		return note(c, at)
+	}), OnTimer("a", note), OnTimer("b", note), OnTimer("y", note), OnTimer("z", note))
+	p := &process{t: t, def: def, s: s, now: past}
+	p.fresh()
+	h := sample.Hit{Key: "k", N: 1}
+	start := past.Truncate(24 * time.Hour)
+	p.process(&kafka.Record{Timestamp: start.UnixMilli(), Key: []byte("k"), Value: sample.AppendHit(avro.AppendHeader(nil, 1), &h)}, &logs{})
+	p.advance(start.Add(10*time.Hour), &logs{})
+	require.Equal(t, []string{"03:00", "01:00", "03:00", "03:00", "03:30"}, fired)
+}
+
 // TestAnyScheduleGivesTheSameRecords processes records in transactions of any
 // size, pipelined, with commits, aborts, crashes before and after the state was
 // applied, and lost stores; what is committed must be, byte for byte and with
@@ -143,8 +170,14 @@ func TestAnyScheduleGivesTheSameRecords(t *testing.T) {
 			}
 			c.Timer("quiet", c.Time().Add(time.Duration(h.N)*time.Hour))
 			return addTo(c, h)
+		}), OnTimer("again", func(c *Ctx[string, sample.Count], at time.Time) error {
+			c.State.Note += at.Format("again 2T15 ")
+			return nil
 		}), OnTimer("quiet", func(c *Ctx[string, sample.Count], at time.Time) error {
 			c.State.Note += at.Format("2T15 ")
+			if c.State.Hits%3 == 0 {
+				c.Timer("again", at) // due at once, and sorted before the timer at hand
+			}
 			if c.State.Hits%2 == 0 {
 				c.Timer("quiet", at.Add(5*time.Hour))
 				c.State.Hits++

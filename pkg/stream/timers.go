@@ -107,10 +107,11 @@ func (t *Task) fire(event, wall int64, limit int, sink Sink) (Outcome, error) {
 				c.q.pop() // stale
 				continue
 			}
+			c.q.pop() // before the reaction, whose own timers may come before this one
 			if out, err := t.fireOne(d, sink); out != Done || err != nil {
+				c.q.push(d)
 				return out, err
 			}
-			c.q.pop()
 			t.popped = append(t.popped, d)
 		}
 	}
