@@ -42,6 +42,14 @@ func (c *Ctx[K, V]) Delete() {
 // Time is the event time: the record's timestamp, or when the timer was due.
 func (c *Ctx[K, V]) Time() time.Time { return time.UnixMilli(c.x.t.org.ts).UTC() }
 
+// StreamTime is how far event time has gone in this partition, the record at
+// hand included: timers up to it have fired. A record that comes late has a
+// Time before it. How late one is differs between runs; what a reaction makes
+// of it should not.
+func (c *Ctx[K, V]) StreamTime() time.Time {
+	return time.UnixMilli(max(c.x.t.clock, c.x.t.org.ts)).UTC()
+}
+
 // Now is the time of day. A reaction that uses it does not give the same result
 // when it is repeated; use Time wherever possible.
 func (c *Ctx[K, V]) Now() time.Time { return c.x.t.cfg.Now() }

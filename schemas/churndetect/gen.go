@@ -39,7 +39,7 @@ var ChurnModelState = &schemas.Topic[string, ChurnModel]{
 	},
 }
 
-const churnModelStateSchema = `{"type":"record","name":"ChurnModel","namespace":"dev.meshwork.churndetect","doc":"One fit of one model: parameters, how well it converged, how well it foretells, and whether it may be used.","fields":[{"name":"modelId","type":"string","doc":"The fit: family and cut date, such as bg-nbd-2011-09-05; record key."},{"name":"family","type":{"type":"enum","name":"ModelFamily","doc":"The kind of model. BG_NBD: beta-geometric/NBD. MBG_NBD: modified BG/NBD, customers may leave before a second purchase. PARETO_NBD: Pareto/NBD. LOGISTIC: logistic regression on recency, frequency and others. UNKNOWN: a family this reader does not know yet.","symbols":["UNKNOWN","BG_NBD","MBG_NBD","PARETO_NBD","LOGISTIC"],"default":"UNKNOWN"},"doc":"The kind of model."},{"name":"parameters","type":{"type":"array","items":{"type":"record","name":"ModelParameter","doc":"One parameter of a fit.","fields":[{"name":"name","type":"string","doc":"Name in the literature, such as r or alpha; for a regression the name of the feature."},{"name":"value","type":"double","doc":"Estimate; rates are per week."},{"name":"standardError","type":["null","double"],"default":null,"doc":"Standard error of the estimate; absent where it could not be had."},{"name":"centre","type":["null","double"],"default":null,"doc":"For a feature: its mean over the customers of the fit; absent for other parameters."},{"name":"scale","type":["null","double"],"default":null,"doc":"For a feature: its standard deviation over the customers of the fit; absent for other parameters."}]}},"doc":"The estimates, in the order of the literature."},{"name":"logLikelihood","type":"double","doc":"Log likelihood at the estimates (natural logarithm, penalty left out)."},{"name":"customers","type":"int","doc":"Customers in the fit."},{"name":"purchaseDays","type":"long","doc":"Purchase days of those customers, the first ones included."},{"name":"horizonDays","type":"int","doc":"Length of the horizon its probabilities are about, in days."},{"name":"iterations","type":"int","doc":"Iterations of the search for the optimum."},{"name":"evaluations","type":"int","doc":"Evaluations of the likelihood."},{"name":"starts","type":"int","doc":"Starting points that were tried."},{"name":"converged","type":"boolean","doc":"Whether the search ended at an optimum: gradient near zero, curvature negative in all directions."},{"name":"gradientNorm","type":"double","doc":"Largest absolute derivative of the log likelihood by the logarithm of a parameter (regression: by the parameter), where the search ended."},{"name":"conditionNumber","type":["null","double"],"default":null,"doc":"Condition number of the curvature there; absent where it is not negative in all directions."},{"name":"degenerate","type":"boolean","doc":"Whether the fit is no use: it did not converge, sits on a boundary, or says nothing about leaving. Such a fit scores nobody."},{"name":"degenerateReason","type":["null","string"],"default":null,"doc":"Why it is degenerate, in words; absent where it is not."},{"name":"selected","type":"boolean","doc":"Whether it is the fit that scores customers from this cut on."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers from this cut on: this one, a better one, or an earlier one where all fits of the cut are degenerate; absent before the first usable fit."},{"name":"holdout","type":["null",{"type":"record","name":"HoldoutQuality","doc":"What a fit of the same kind, made one horizon earlier, foretold about the customers known then, against what they did.","fields":[{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date up to which that fit saw data."},{"name":"customers","type":"int","doc":"Customers that were judged."},{"name":"active","type":"int","doc":"Those who bought within the horizon."},{"name":"auc","type":"double","doc":"Area under the ROC curve, 0.5 (chance) to 1."},{"name":"brier","type":"double","doc":"Brier score: mean squared error of the probability, 0 is best."},{"name":"ece","type":"double","doc":"Expected calibration error over ten bins of equal width, 0 is best."}]}],"default":null,"doc":"Quality on a holdout of its own; absent where there is not enough history for one."},{"name":"trainedFrom","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"For a regression: the date that divides what it knew from what it was taught to foretell; absent for other families."},{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date (trading zone) up to which the fit saw data; that day itself is left out."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the cut date (UTC, milliseconds)."}]}`
+const churnModelStateSchema = `{"type":"record","name":"ChurnModel","namespace":"dev.meshwork.churndetect","doc":"One fit of one model: parameters, how well it converged, how well it foretells, and whether it may be used.","fields":[{"name":"modelId","type":"string","doc":"The fit: family and cut date, such as bg-nbd-2011-09-05; record key."},{"name":"family","type":{"type":"enum","name":"ModelFamily","doc":"The kind of model. BG_NBD: beta-geometric/NBD. MBG_NBD: modified BG/NBD, customers may leave before a second purchase. PARETO_NBD: Pareto/NBD. LOGISTIC: logistic regression on recency, frequency and others. UNKNOWN: a family this reader does not know yet.","symbols":["UNKNOWN","BG_NBD","MBG_NBD","PARETO_NBD","LOGISTIC"],"default":"UNKNOWN"},"doc":"The kind of model."},{"name":"parameters","type":{"type":"array","items":{"type":"record","name":"ModelParameter","doc":"One parameter of a fit.","fields":[{"name":"name","type":"string","doc":"Name in the literature, such as r or alpha; for a regression the name of the feature."},{"name":"value","type":"double","doc":"Estimate; rates are per week."},{"name":"standardError","type":["null","double"],"default":null,"doc":"Standard error of the estimate; absent where it could not be had."},{"name":"centre","type":["null","double"],"default":null,"doc":"For a feature: its mean over the customers of the fit; absent for other parameters."},{"name":"scale","type":["null","double"],"default":null,"doc":"For a feature: its standard deviation over the customers of the fit; absent for other parameters."}]}},"doc":"The estimates, in the order of the literature."},{"name":"logLikelihood","type":"double","doc":"Log likelihood at the estimates (natural logarithm, penalty left out)."},{"name":"customers","type":"int","doc":"Customers in the fit."},{"name":"purchaseDays","type":"long","doc":"Purchase days of those customers, the first ones included."},{"name":"horizonDays","type":"int","doc":"Length of the horizon its probabilities are about, in days."},{"name":"iterations","type":"int","doc":"Iterations of the search for the optimum."},{"name":"evaluations","type":"int","doc":"Evaluations of the likelihood."},{"name":"starts","type":"int","doc":"Starting points that were tried."},{"name":"converged","type":"boolean","doc":"Whether the search ended at an optimum: gradient near zero, curvature negative in all directions."},{"name":"gradientNorm","type":"double","doc":"Largest absolute derivative of the log likelihood by the logarithm of a parameter (regression: by the parameter), where the search ended."},{"name":"conditionNumber","type":["null","double"],"default":null,"doc":"Condition number of the curvature there; absent where it is not negative in all directions."},{"name":"degenerate","type":"boolean","doc":"Whether the fit is no use: it did not converge, sits on a boundary, or says nothing about leaving. Such a fit scores nobody."},{"name":"degenerateReason","type":["null","string"],"default":null,"doc":"Why it is degenerate, in words; absent where it is not."},{"name":"selected","type":"boolean","doc":"Whether it is the fit that scores customers from this cut on."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers from this cut on: this one, a better one, or an earlier one where all fits of the cut are degenerate; absent before the first usable fit."},{"name":"holdout","type":["null",{"type":"record","name":"HoldoutQuality","doc":"What a fit of the same kind, made one horizon earlier, foretold about the customers known then, against what they did.","fields":[{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date up to which that fit saw data."},{"name":"customers","type":"int","doc":"Customers that were judged."},{"name":"active","type":"int","doc":"Those who bought within the horizon."},{"name":"auc","type":"double","doc":"Area under the ROC curve, 0.5 (chance) to 1."},{"name":"brier","type":"double","doc":"Brier score: mean squared error of the probability, 0 is best."},{"name":"ece","type":"double","doc":"Expected calibration error over ten bins of equal width, 0 is best."}]}],"default":null,"doc":"Quality on a holdout of its own; absent where there is not enough history for one."},{"name":"trainedFrom","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"For a regression: the date that divides what it knew from what it was taught to foretell; absent for other families."},{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"Date (trading zone) up to which the fit saw data; that day itself is left out."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the cut date (UTC, milliseconds)."},{"name":"revision","type":"int","default":0,"doc":"How many times the cut was fitted again since, because orders or interactions of days before it came late; 0 for the first fit."}]}`
 
 // ChurnScoreHistoryEvent: Every score ever published, to compare what was foretold with what came.
 var ChurnScoreHistoryEvent = &schemas.Topic[string, ChurnScoreHistory]{
@@ -219,7 +219,7 @@ var FitSampleState = &schemas.Topic[string, FitSample]{
 	},
 }
 
-const fitSampleStateSchema = `{"type":"record","name":"FitSample","namespace":"dev.meshwork.churndetect","doc":"One customer's history as the fits see it; or, under the key #schedule, where the schedule of fits stands.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, oldest first."},{"name":"schedule","type":["null",{"type":"record","name":"FitSchedule","doc":"Where the schedule of fits stands.","fields":[{"name":"pending","type":{"type":"array","items":"int"},"doc":"Refit periods that had an event and whose ends are cuts still to be fitted, ascending."},{"name":"fitted","type":"int","doc":"The latest period whose end was a cut that was fitted; -1 before the first."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers; absent before the first usable one."},{"name":"cursor","type":["null","string"],"default":null,"doc":"While customers are being told of a fit: the last one who was."}]}],"default":null,"doc":"Only under #schedule."}]}`
+const fitSampleStateSchema = `{"type":"record","name":"FitSample","namespace":"dev.meshwork.churndetect","doc":"One customer's history as the fits see it; or, under the key #schedule, where the schedule of fits stands.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, oldest first."},{"name":"schedule","type":["null",{"type":"record","name":"FitSchedule","doc":"Where the schedule of fits stands.","fields":[{"name":"pending","type":{"type":"array","items":"int"},"doc":"Refit periods that had an event and whose ends are cuts still to be fitted, ascending."},{"name":"fitted","type":"int","doc":"The latest period whose end was a cut that was fitted; -1 before the first."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers; absent before the first usable one."},{"name":"cursor","type":["null","string"],"default":null,"doc":"While customers are being told of a fit: the last one who was."},{"name":"cuts","type":{"type":"array","items":{"type":"record","name":"FitCut","doc":"A cut that was fitted.","fields":[{"name":"period","type":"int","doc":"The refit period that ended with it."},{"name":"chosen","type":["null","string"],"default":null,"doc":"modelId of the best fit; absent where all were degenerate."},{"name":"revision","type":"int","doc":"How many times it was fitted again."}]}},"default":[],"doc":"The latest cuts that were fitted, ascending: those that are fitted again when days before them change."},{"name":"before","type":["null","FitCut"],"default":null,"doc":"The latest cut before those that had a usable fit."},{"name":"again","type":["null","int"],"default":null,"doc":"While cuts are fitted again: the period of the next one."},{"name":"looked","type":{"type":"long","logicalType":"timestamp-millis"},"default":0,"doc":"Up to when days that changed late have been seen to (UTC, milliseconds)."}]}],"default":null,"doc":"Only under #schedule."},{"name":"late","type":{"type":"array","items":{"type":"record","name":"LateDay","doc":"A day of a customer that changed after fits had looked at it.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The earliest such day: cuts after it are to be fitted again."},{"name":"due","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When that is due at the earliest, in event time: together with the next cut (UTC, milliseconds)."}]}},"default":[],"doc":"What fits have missed of the customer, one element for each time at which it was due, ascending."}]}`
 
 // FitUpdateEvent: Changes of all customers in one partition, so that a fit sees everybody.
 var FitUpdateEvent = &schemas.Topic[string, FitUpdate]{
@@ -250,7 +250,7 @@ var FitUpdateEvent = &schemas.Topic[string, FitUpdate]{
 	},
 }
 
-const fitUpdateEventSchema = `{"type":"record","name":"FitUpdate","namespace":"dev.meshwork.churndetect","doc":"A change of one customer's history, for the fits; or, under the key #schedule, the news that a period had events.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"period","type":"int","doc":"For #schedule: number of the refit period that had an event; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"For #schedule: the customer who had the event, to be scored by the fit in use; else absent."},{"name":"removed","type":"boolean","doc":"Whether the customer is gone."},{"name":"day","type":["null",{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}],"default":null,"doc":"The purchase day that changed, as it is now; absent where none did."},{"name":"contact","type":["null",{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}],"default":null,"doc":"The day of interactions that changed, as it is now; absent where none did."}]}`
+const fitUpdateEventSchema = `{"type":"record","name":"FitUpdate","namespace":"dev.meshwork.churndetect","doc":"A change of one customer's history, for the fits; or, under the key #schedule, the news that a period had events.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"period","type":"int","doc":"For #schedule: number of the refit period that had an event; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"For #schedule: the customer who had the event, to be scored by the fit in use; else absent."},{"name":"removed","type":"boolean","doc":"Whether the customer is gone."},{"name":"day","type":["null",{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}],"default":null,"doc":"The purchase day that changed, as it is now; absent where none did."},{"name":"contact","type":["null",{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}],"default":null,"doc":"The day of interactions that changed, as it is now; absent where none did."},{"name":"moved","type":"boolean","default":false,"doc":"Whether the day did not happen now but was another account's: fits are not made again for that."}]}`
 
 // HistorySharedEvent: Brings what a further account of a customer did to the customer who is scored.
 var HistorySharedEvent = &schemas.Topic[string, HistoryShared]{
@@ -342,7 +342,7 @@ var ScoreRefreshEvent = &schemas.Topic[string, ScoreRefresh]{
 	},
 }
 
-const scoreRefreshEventSchema = `{"type":"record","name":"ScoreRefresh","namespace":"dev.meshwork.churndetect","doc":"A customer is to be scored anew, by the fit of a cut.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"modelId","type":"string","doc":"The fit to score with."},{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"The cut date of the schedule."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the cut date (UTC, milliseconds)."}]}`
+const scoreRefreshEventSchema = `{"type":"record","name":"ScoreRefresh","namespace":"dev.meshwork.churndetect","doc":"A customer is to be scored anew, by the fit of a cut.","fields":[{"name":"customerId","type":"string","doc":"The customer; record key."},{"name":"modelId","type":"string","doc":"The fit to score with."},{"name":"cut","type":{"type":"int","logicalType":"date"},"doc":"The cut date of the schedule."},{"name":"asOf","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Start of the cut date (UTC, milliseconds)."},{"name":"revision","type":"int","default":0,"doc":"Which revision of the fit is meant, or a later one."}]}`
 
 // VipNegativeSentimentDetectedEvent: VIPs who were just disappointed, seconds after they said so.
 var VipNegativeSentimentDetectedEvent = &schemas.Topic[string, VipNegativeSentimentDetected]{
@@ -424,6 +424,9 @@ type ChurnModel struct {
 	Cut schemas.Date `json:"cut"`
 	// Start of the cut date (UTC, milliseconds).
 	AsOf time.Time `json:"asOf"`
+	// How many times the cut was fitted again since, because orders or interactions of days before it came late; 0
+	// for the first fit.
+	Revision int32 `json:"revision"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -480,6 +483,7 @@ func (v *ChurnModel) AppendAvro(dst []byte) []byte {
 	}
 	dst = wire.AppendLong(dst, int64(v.Cut))
 	dst = wire.AppendLong(dst, v.AsOf.UnixMilli())
+	dst = wire.AppendLong(dst, int64(v.Revision))
 	return dst
 }
 
@@ -539,6 +543,7 @@ func (v *ChurnModel) readAvro(r *wire.Reader) {
 	}
 	v.Cut = schemas.Date(r.Int())
 	v.AsOf = time.UnixMilli(r.Long()).UTC()
+	v.Revision = r.Int()
 }
 
 // ModelFamily: The kind of model. BG_NBD: beta-geometric/NBD. MBG_NBD: modified BG/NBD, customers may leave before a
@@ -1342,6 +1347,8 @@ type FitSample struct {
 	Contacts []ContactDay `json:"contacts"`
 	// Only under #schedule.
 	Schedule schemas.Opt[FitSchedule] `json:"schedule,omitzero"`
+	// What fits have missed of the customer, one element for each time at which it was due, ascending.
+	Late []LateDay `json:"late"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1367,6 +1374,13 @@ func (v *FitSample) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	if len(v.Late) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Late)))
+		for i0 := range v.Late {
+			dst = v.Late[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 
@@ -1400,6 +1414,14 @@ func (v *FitSample) readAvro(r *wire.Reader) {
 		v.Schedule.Valid = true
 		v.Schedule.Value.readAvro(r)
 	}
+	v.Late = nil
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
+		i0 := len(v.Late)
+		v.Late = wire.Grow(v.Late, n0)
+		for ; i0 < len(v.Late); i0++ {
+			v.Late[i0].readAvro(r)
+		}
+	}
 }
 
 // FitSchedule: Where the schedule of fits stands.
@@ -1412,6 +1434,14 @@ type FitSchedule struct {
 	InUse schemas.Opt[string] `json:"inUse,omitzero"`
 	// While customers are being told of a fit: the last one who was.
 	Cursor schemas.Opt[string] `json:"cursor,omitzero"`
+	// The latest cuts that were fitted, ascending: those that are fitted again when days before them change.
+	Cuts []FitCut `json:"cuts"`
+	// The latest cut before those that had a usable fit.
+	Before schemas.Opt[FitCut] `json:"before,omitzero"`
+	// While cuts are fitted again: the period of the next one.
+	Again schemas.Opt[int32] `json:"again,omitzero"`
+	// Up to when days that changed late have been seen to (UTC, milliseconds).
+	Looked time.Time `json:"looked"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1436,6 +1466,26 @@ func (v *FitSchedule) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	if len(v.Cuts) > 0 {
+		dst = wire.AppendLong(dst, int64(len(v.Cuts)))
+		for i0 := range v.Cuts {
+			dst = v.Cuts[i0].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if v.Before.Valid {
+		dst = append(dst, 2)
+		dst = v.Before.Value.AppendAvro(dst)
+	} else {
+		dst = append(dst, 0)
+	}
+	if v.Again.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendLong(dst, int64(v.Again.Value))
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, v.Looked.UnixMilli())
 	return dst
 }
 
@@ -1466,6 +1516,92 @@ func (v *FitSchedule) readAvro(r *wire.Reader) {
 		v.Cursor.Valid = true
 		v.Cursor.Value = r.String()
 	}
+	v.Cuts = nil
+	for n0 := r.Block(3); n0 > 0; n0 = r.Block(3) {
+		i0 := len(v.Cuts)
+		v.Cuts = wire.Grow(v.Cuts, n0)
+		for ; i0 < len(v.Cuts); i0++ {
+			v.Cuts[i0].readAvro(r)
+		}
+	}
+	v.Before = schemas.Opt[FitCut]{}
+	if r.Present() {
+		v.Before.Valid = true
+		v.Before.Value.readAvro(r)
+	}
+	v.Again = schemas.Opt[int32]{}
+	if r.Present() {
+		v.Again.Valid = true
+		v.Again.Value = r.Int()
+	}
+	v.Looked = time.UnixMilli(r.Long()).UTC()
+}
+
+// FitCut: A cut that was fitted.
+type FitCut struct {
+	// The refit period that ended with it.
+	Period int32 `json:"period"`
+	// modelId of the best fit; absent where all were degenerate.
+	Chosen schemas.Opt[string] `json:"chosen,omitzero"`
+	// How many times it was fitted again.
+	Revision int32 `json:"revision"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *FitCut) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendLong(dst, int64(v.Period))
+	if v.Chosen.Valid {
+		dst = append(dst, 2)
+		dst = wire.AppendString(dst, v.Chosen.Value)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = wire.AppendLong(dst, int64(v.Revision))
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *FitCut) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("FitCut")
+}
+
+func (v *FitCut) readAvro(r *wire.Reader) {
+	v.Period = r.Int()
+	v.Chosen = schemas.Opt[string]{}
+	if r.Present() {
+		v.Chosen.Valid = true
+		v.Chosen.Value = r.String()
+	}
+	v.Revision = r.Int()
+}
+
+// LateDay: A day of a customer that changed after fits had looked at it.
+type LateDay struct {
+	// The earliest such day: cuts after it are to be fitted again.
+	Day schemas.Date `json:"day"`
+	// When that is due at the earliest, in event time: together with the next cut (UTC, milliseconds).
+	Due time.Time `json:"due"`
+}
+
+// AppendAvro appends the Avro encoding of v.
+func (v *LateDay) AppendAvro(dst []byte) []byte {
+	dst = wire.AppendLong(dst, int64(v.Day))
+	dst = wire.AppendLong(dst, v.Due.UnixMilli())
+	return dst
+}
+
+// DecodeAvro overwrites v with the value that src is the encoding of, all of it.
+func (v *LateDay) DecodeAvro(src []byte) error {
+	r := wire.NewReader(src)
+	v.readAvro(&r)
+	return r.Finish("LateDay")
+}
+
+func (v *LateDay) readAvro(r *wire.Reader) {
+	v.Day = schemas.Date(r.Int())
+	v.Due = time.UnixMilli(r.Long()).UTC()
 }
 
 // FitUpdate: A change of one customer's history, for the fits; or, under the key #schedule, the news that a period
@@ -1483,6 +1619,8 @@ type FitUpdate struct {
 	Day schemas.Opt[PurchaseDay] `json:"day,omitzero"`
 	// The day of interactions that changed, as it is now; absent where none did.
 	Contact schemas.Opt[ContactDay] `json:"contact,omitzero"`
+	// Whether the day did not happen now but was another account's: fits are not made again for that.
+	Moved bool `json:"moved"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1508,6 +1646,7 @@ func (v *FitUpdate) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 0)
 	}
+	dst = wire.AppendBool(dst, v.Moved)
 	return dst
 }
 
@@ -1537,6 +1676,7 @@ func (v *FitUpdate) readAvro(r *wire.Reader) {
 		v.Contact.Valid = true
 		v.Contact.Value.readAvro(r)
 	}
+	v.Moved = r.Bool()
 }
 
 // HistoryShared: All that a further account of a customer did so far; or that it is none any more.
@@ -1649,6 +1789,8 @@ type ScoreRefresh struct {
 	Cut schemas.Date `json:"cut"`
 	// Start of the cut date (UTC, milliseconds).
 	AsOf time.Time `json:"asOf"`
+	// Which revision of the fit is meant, or a later one.
+	Revision int32 `json:"revision"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -1657,6 +1799,7 @@ func (v *ScoreRefresh) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendString(dst, v.ModelID)
 	dst = wire.AppendLong(dst, int64(v.Cut))
 	dst = wire.AppendLong(dst, v.AsOf.UnixMilli())
+	dst = wire.AppendLong(dst, int64(v.Revision))
 	return dst
 }
 
@@ -1672,6 +1815,7 @@ func (v *ScoreRefresh) readAvro(r *wire.Reader) {
 	v.ModelID = r.String()
 	v.Cut = schemas.Date(r.Int())
 	v.AsOf = time.UnixMilli(r.Long()).UTC()
+	v.Revision = r.Int()
 }
 
 // VipNegativeSentimentDetected: A customer with VIP care said something negative: the moment to call.

@@ -130,12 +130,12 @@ func (a *activity) shared(c history, e churndetect.HistoryShared) error {
 	}
 	for _, d := range purchaseDays(s) {
 		if !slices.Contains(days, d) {
-			a.tellDay(c, d)
+			a.tellDay(c, d, !found)
 		}
 	}
 	for _, d := range contactDays(s) {
 		if !slices.Contains(contacts, d) {
-			a.tellContact(c, d)
+			a.tellContact(c, d, !found)
 		}
 	}
 	a.happened(c)
@@ -146,20 +146,21 @@ func (a *activity) shared(c history, e churndetect.HistoryShared) error {
 func (a *activity) retell(c history) {
 	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Removed: true})
 	for _, d := range purchaseDays(&c.State) {
-		a.tellDay(c, d)
+		a.tellDay(c, d, true)
 	}
 	for _, d := range contactDays(&c.State) {
-		a.tellContact(c, d)
+		a.tellContact(c, d, true)
 	}
 	a.happened(c)
 }
 
-func (a *activity) tellDay(c history, d churndetect.PurchaseDay) {
-	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Day: schemas.Some(d)})
+// tellDay tells the fits a purchase day. moved says that it is no news but was another account's.
+func (a *activity) tellDay(c history, d churndetect.PurchaseDay, moved bool) {
+	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Day: schemas.Some(d), Moved: moved})
 }
 
-func (a *activity) tellContact(c history, d churndetect.ContactDay) {
-	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Contact: schemas.Some(d)})
+func (a *activity) tellContact(c history, d churndetect.ContactDay, moved bool) {
+	stream.Emit(c, churndetect.FitUpdateEvent, c.Key, churndetect.FitUpdate{Key: c.Key, Contact: schemas.Some(d), Moved: moved})
 }
 
 // known tells whether a row says anything about somebody.

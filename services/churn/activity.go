@@ -98,9 +98,9 @@ func (a *activity) purchase(c history, p churndetect.Purchase) error {
 	case len(c.State.Joined) > 0:
 		all := purchaseDays(&c.State)
 		at, _ := slices.BinarySearchFunc(all, p.Day, byDay)
-		a.tellDay(c, all[at])
+		a.tellDay(c, all[at], false)
 	default:
-		a.tellDay(c, *d)
+		a.tellDay(c, *d, false)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (a *activity) contact(c history, i customerint.InteractionMade) error {
 	}
 	for _, all := range contactDays(&c.State) {
 		if all.Day == day {
-			a.tellContact(c, all)
+			a.tellContact(c, all, false)
 		}
 	}
 	return nil

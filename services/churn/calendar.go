@@ -22,8 +22,11 @@ const epochMonday = 4
 func (c calendar) day(at time.Time) schemas.Date { return schemas.DateOf(at.In(c.zone)) }
 
 // period is the number of the period of a moment.
-func (c calendar) period(at time.Time) int32 {
-	d := int(c.day(at)) - epochMonday
+func (c calendar) period(at time.Time) int32 { return c.periodOf(c.day(at)) }
+
+// periodOf is the number of the period of a day.
+func (c calendar) periodOf(day schemas.Date) int32 {
+	d := int(day) - epochMonday
 	p := d / c.every
 	if d%c.every < 0 {
 		p--

@@ -57,6 +57,7 @@ func Products(r Rules) ([]stream.Definition, error) {
 	},
 		stream.On(churndetect.FitUpdateEvent, f.update),
 		stream.OnTimer(timerFit, f.fit),
+		stream.OnTimer(timerLook, f.fit),
 		stream.OnTimer(timerTell, f.tell),
 	)
 	s := &scores{

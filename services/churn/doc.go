@@ -3,8 +3,8 @@
 //
 // Read it in this order: the contracts in schemas/churndetect; dataproduct.go, the declarations; then one file per step:
 // watch.go (the watch over VIPs), activity.go (histories), account.go (several accounts of one customer), fits.go (the
-// schedule of fits), scores.go (scores); rules.go, what an operator may choose; packages btyd and model, the statistics;
-// package evaluate, how good they are.
+// schedule of fits), again.go (fits that late orders made wrong), scores.go (scores); rules.go, what an operator may
+// choose; packages btyd and model, the statistics; package evaluate, how good they are.
 //
 // # How it flows
 //
@@ -23,13 +23,13 @@
 //
 // Time is event time. Periods of Rules.RefitDays days, in the calendar of Europe/London, end in cuts. A period in which
 // something happened is fitted when event time is Rules.Grace past its cut, with the purchase days before the cut and no
-// others; periods without any event are not fitted. So a fit depends on what happened and not on when it was processed,
-// as long as orders are less than Grace late (completion of an order counts as lateness: a purchase counts on the day it
-// was placed, and is known when the goods left). What comes later still counts in scores and in the next fit. A replay of
-// history at full speed mixes event time: partitions are read some hundred records at a time, which in a sparse history
-// are weeks, and complaints are known before the orders of their day have gone through the domains before. The feed of
-// meshwork up waits for the products, which bounds it. Where its early fits matter, replay it in portions, or with a grace
-// to match.
+// others; periods without any event are not fitted. What comes later than that (completion of an order counts as
+// lateness: a purchase counts on the day it was placed, and is known when the goods left) counts in scores at once, and
+// has the fits that looked at its day made again, together with a later cut: see again.go. So in the end a fit depends on
+// what happened and not on when it was processed. That holds for the latest 26 cuts: what is later than half a year
+// leaves older fits as they are. So does what moves between accounts when it becomes known whose they are. A replay of
+// history at full speed mixes event time, because partitions are read some hundred records at a time, which in a sparse
+// history are weeks: it makes each fit two or three times, and ends with those of a batch.
 //
 // A customer's score is a function of the history, of the fit the customer was last told of, and of asOf, the latest of
 // the two times. Customers are told of a fit by records in their own partition, never by the time of day, so a replay
@@ -58,6 +58,7 @@
 //
 // Folds keep nothing of their own and know no clock but the event's; the engine owns state and delivery. A fit holds up
 // the product of fits, and nobody else, for a few seconds at most: it looks at a sample of bounded size, and tells
-// customers of it in portions, between which transactions are committed. A crash loses nothing that was committed; a fit
+// customers of it in portions, between which transactions are committed; of several fits that are due each has its own.
+// A crash loses nothing that was committed; a fit
 // that was not is made again with the same result.
 package churn

@@ -15,6 +15,7 @@ import (
 // The timers of the schedule.
 const (
 	timerFit  = "fit"  // a cut is due
+	timerLook = "look" // days changed late: cuts are to be fitted again
 	timerTell = "tell" // more customers are to be told of a fit
 )
 
@@ -43,10 +44,12 @@ func (f *fits) update(c sample, u churndetect.FitUpdate) error {
 	c.State.Key = c.Key
 	if d, ok := u.Day.Get(); ok {
 		c.State.Days = put(c.State.Days, d, func(a, b churndetect.PurchaseDay) int { return cmp.Compare(a.Day, b.Day) })
+		f.changed(c, d.Day, u.Moved)
 	}
 	if d, ok := u.Contact.Get(); ok {
 		c.State.Contacts = put(c.State.Contacts, d, func(a, b churndetect.ContactDay) int { return cmp.Compare(a.Day, b.Day) })
 		c.State.Contacts = c.State.Contacts[max(0, len(c.State.Contacts)-mostContacts):]
+		f.changed(c, d.Day, u.Moved)
 	}
 	return nil
 }
@@ -65,11 +68,14 @@ func put[E any](in []E, e E, order func(a, b E) int) []E {
 // may be new since.
 func (f *fits) announced(c sample, u churndetect.FitUpdate) error {
 	c.State.Key = c.Key
-	s := c.State.Schedule.Or(churndetect.FitSchedule{Fitted: -1})
-	if u.Period > s.Fitted {
+	s := c.State.Schedule.Or(churndetect.FitSchedule{Fitted: -1, Looked: time.Unix(0, 0).UTC()})
+	switch {
+	case u.Period > s.Fitted:
 		s.Pending = put(s.Pending, u.Period, cmp.Compare)
-		f.arm(c, &s)
+	case f.missed(&s, u.Period):
+		s.Again = schemas.Some(min(u.Period, s.Again.Or(u.Period)))
 	}
+	f.arm(c, &s)
 	c.State.Schedule = schemas.Some(s)
 	if id, ok := u.CustomerID.Get(); ok && s.InUse.Valid {
 		f.refresh(c, &s, id)
@@ -77,30 +83,44 @@ func (f *fits) announced(c sample, u churndetect.FitUpdate) error {
 	return nil
 }
 
-// arm sets the timer of the next cut.
-func (f *fits) arm(c sample, s *churndetect.FitSchedule) {
-	if len(s.Pending) > 0 {
-		c.Timer(timerFit, f.start(f.cut(s.Pending[0])).Add(f.grace))
-	}
-}
-
 // refresh tells a customer's score of the fit in use.
 func (f *fits) refresh(c sample, s *churndetect.FitSchedule, id string) {
 	cut := f.cut(s.Fitted)
+	_, revision := inUse(s, s.Fitted)
 	stream.Emit(c, churndetect.ScoreRefreshEvent, id, churndetect.ScoreRefresh{
-		CustomerID: id, ModelID: s.InUse.Value, Cut: cut, AsOf: f.start(cut),
+		CustomerID: id, ModelID: s.InUse.Value, Cut: cut, AsOf: f.start(cut), Revision: revision,
 	})
 }
 
-// fit makes the fits of the cut that is due. The degenerate ones are published with the reason and used by nobody; when
-// all are, the fit in use stays.
-func (f *fits) fit(c sample, _ time.Time) error {
+// fit fits the next cut that is due: one that has not been fitted, or one to be fitted again. Each has a transaction of
+// its own; when none is left, customers are told.
+func (f *fits) fit(c sample, at time.Time) error {
 	s, ok := c.State.Schedule.Get()
-	if !ok || len(s.Pending) == 0 {
+	if !ok {
 		return nil
 	}
-	s.Fitted, s.Pending = s.Pending[0], s.Pending[1:]
-	cut := f.cut(s.Fitted)
+	if err := f.look(c, &s, at); err != nil {
+		return err
+	}
+	period, ok := f.next(&s, at)
+	if ok {
+		if err := f.make(c, &s, period); err != nil {
+			return err
+		}
+		if _, more := f.next(&s, at); !more && s.InUse.Valid {
+			s.Cursor = schemas.Some("") // everybody is told, also when the fit stays: the score is as of the cut
+			c.Timer(timerTell, c.Time())
+		}
+	}
+	f.arm(c, &s)
+	c.State.Schedule = schemas.Some(s)
+	return nil
+}
+
+// make makes the fits of the cut at the end of a period. The degenerate ones are published with the reason and used by
+// nobody; when all are, the fit in use stays.
+func (f *fits) make(c sample, s *churndetect.FitSchedule, period int32) error {
+	cut := f.cut(period)
 	end := int(cut) - 1
 	customers, days, err := f.known(c, end)
 	if err != nil {
@@ -108,20 +128,17 @@ func (f *fits) fit(c sample, _ time.Time) error {
 	}
 	fitted := model.Train(customers, end, f.options)
 	chosen := model.Select(fitted)
+	var best schemas.Opt[string]
 	if chosen >= 0 {
-		s.InUse = schemas.Some(modelID(fitted[chosen].Family, cut))
+		best = schemas.Some(modelID(fitted[chosen].Family, cut))
 	}
+	revision := f.done(s, period, best)
+	using, _ := inUse(s, period)
 	for i, m := range fitted {
 		row := modelRow(m, cut, f.start(cut))
-		row.PurchaseDays, row.Selected, row.InUse = days, i == chosen, s.InUse
+		row.PurchaseDays, row.Selected, row.InUse, row.Revision = days, i == chosen, using, revision
 		stream.Emit(c, churndetect.ChurnModelState, row.ModelID, row)
 	}
-	if s.InUse.Valid {
-		s.Cursor = schemas.Some("") // everybody is told, also when the fit stays: the score is as of the cut
-		c.Timer(timerTell, c.Time())
-	}
-	f.arm(c, &s)
-	c.State.Schedule = schemas.Some(s)
 	return nil
 }
 

@@ -39,6 +39,9 @@ func (s *scores) refresh(c score, r churndetect.ScoreRefresh) error {
 	if !ok || h.BelongsTo.Valid {
 		return nil // removed meanwhile, or somebody else's
 	}
+	if m, ok := s.models.Get(c, r.ModelID); ok && m.Revision < r.Revision {
+		return fmt.Errorf("revision %d of the fit %s is not here yet", r.Revision, r.ModelID)
+	}
 	return s.score(c, &h, r.ModelID, later(c.State.AsOf, r.AsOf))
 }
 
@@ -51,6 +54,9 @@ func (s *scores) score(c score, h *churndetect.CustomerActivity, modelID string,
 	row, ok := s.models.Get(c, modelID)
 	if !ok {
 		return fmt.Errorf("the fit %s is not here yet", modelID)
+	}
+	if row.Degenerate {
+		return nil // made again with more orders it is no use: the news of what takes its place is on its way
 	}
 	fit, err := fittedOf(&row)
 	if err != nil {
