@@ -47,6 +47,7 @@ func Products(rules Rules) ([]stream.Definition, error) {
 		stream.On(orderproc.CancelOrderCommand, l.withdraw),
 		stream.OnTimer(timerSchedule, l.schedule),
 		stream.OnTimer(timerComplete, l.ship),
+		stream.OnTimer(timerWithdraw, l.cameBefore),
 	)
 	hourly := stream.Define(orderproc.OrderHourlyState, stream.Spec{
 		OnError: onError(),

@@ -60,7 +60,7 @@ func next(from orderproc.OrderStatus, m move) (to orderproc.OrderStatus, refusal
 func why(from orderproc.OrderStatus, m move) string {
 	switch {
 	case from == absent:
-		return fmt.Sprintf("no such order: cannot %s it", m)
+		return fmt.Sprintf("no such order yet: cannot %s it", m)
 	case m == moveWithdraw && from == orderproc.OrderStatusCompleted:
 		return "the order is completed: send a credit note (an order of kind CANCELLATION) instead"
 	case m == moveWithdraw && from == orderproc.OrderStatusCancelled:

@@ -15,6 +15,7 @@ import (
 const (
 	timerSchedule = "schedule" // give the sale its shipment slot
 	timerComplete = "complete" // the goods leave
+	timerWithdraw = "withdraw" // a withdrawal that came before the order
 )
 
 // order is what a reaction about one order works with: its state, and its key.
@@ -58,15 +59,15 @@ func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
 		refuse(c, "create-order", cmd.Identity.IdempotenceID, reason)
 		return nil
 	}
-	if c.Exists() && c.State.IdempotenceID == asked.IdempotenceID {
+	if c.Exists() && c.State.IdempotenceID == asked.IdempotenceID && !awaited(&c.State) {
 		return nil // refused once, and sent again unchanged
 	}
-	asked.Revision = c.State.Revision
+	asked.Revision, asked.Withdrawal = c.State.Revision, c.State.Withdrawal
 	if p := l.rules.check(&cmd); p != nil {
 		if sizeOf(&cmd) > maxRefused {
 			asked = orderproc.Order{
 				OrderID: cmd.OrderID, Kind: cmd.Kind, OrderDate: cmd.OrderDate, IdempotenceID: asked.IdempotenceID,
-				Revision: asked.Revision,
+				Revision: asked.Revision, Withdrawal: asked.Withdrawal,
 			}
 		}
 		asked.Reason = schemas.Some(shorten(p.Error(), maxText))
@@ -76,7 +77,22 @@ func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
 	asked.Totals = total(asked.Items)
 	l.enrich(c, &asked)
 	c.State = asked
+	if w, ok := asked.Withdrawal.Get(); ok {
+		c.Timer(timerWithdraw, later(w.At, c.Time())) // among the order's other timers: it may have shipped before
+	}
 	return l.accepted(c, c.Time())
+}
+
+// awaited tells whether a row stands for an order that was withdrawn and has not come.
+func awaited(o *orderproc.Order) bool {
+	return o.Withdrawal.Valid && len(o.Items) == 0 && !o.AcceptedAt.Valid
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // accepted carries a new order as far as it goes at once.
@@ -135,7 +151,8 @@ func complete(c order, m move, at time.Time) error {
 	return nil
 }
 
-// withdraw cancels an order that is not completed yet, or refuses to.
+// withdraw cancels an order that is not completed yet, or refuses to. An order nobody knows may be on its way: orders
+// of the shop come through another domain. Then the withdrawal waits for it.
 func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 	id := cmd.Identity.IdempotenceID
 	if err := addressed(c, cmd.OrderID, id); err != nil {
@@ -143,15 +160,36 @@ func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 	}
 	switch {
 	case !c.Exists():
-		return stream.Reject(errors.New(why(absent, moveWithdraw)))
-	case c.State.WithdrawnBy.Valid && c.State.WithdrawnBy.Value == id:
+		c.State = orderproc.Order{
+			OrderID: c.Key, Status: orderproc.OrderStatusRefused, Reason: schemas.Some(why(absent, moveWithdraw)),
+			OrderDate: c.Time(), Revision: 1, Changed: c.Time(), Withdrawal: schemas.Some(orderproc.Withdrawal{
+				IdempotenceID: id, Reason: shorten(cmd.Reason, maxComment), At: c.Time(),
+			}),
+		}
+		return nil
+	case c.State.WithdrawnBy.Valid && c.State.WithdrawnBy.Value == id,
+		c.State.Withdrawal.Valid && c.State.Withdrawal.Value.IdempotenceID == id:
 		return nil
 	}
+	return l.withdrawn(c, id, cmd.Reason, c.Time())
+}
+
+// cameBefore carries out a withdrawal that came before its order.
+func (l lifecycle) cameBefore(c order, at time.Time) error {
+	w, ok := c.State.Withdrawal.Get()
+	if !ok {
+		return nil
+	}
+	c.State.Withdrawal = schemas.None[orderproc.Withdrawal]()
+	return l.withdrawn(c, w.IdempotenceID, w.Reason, at)
+}
+
+// withdrawn cancels an order, or notes why not.
+func (l lifecycle) withdrawn(c order, id, because string, at time.Time) error {
 	if _, reason := next(c.State.Status, moveWithdraw); reason != "" {
 		refuse(c, "cancel-order", id, reason)
 		return nil
 	}
-	at := c.Time()
 	if err := step(c, at, moveWithdraw); err != nil {
 		return err
 	}
@@ -161,8 +199,8 @@ func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 		post(c, orderproc.PostingKindWithdrawn)
 	}
 	c.State.CancelledAt, c.State.WithdrawnBy = schemas.Some(at), schemas.Some(id)
-	if cmd.Reason != "" {
-		c.State.Reason = schemas.Some(shorten(cmd.Reason, maxComment))
+	if because != "" {
+		c.State.Reason = schemas.Some(shorten(because, maxComment))
 	}
 	stream.Emit(c, orderproc.OrderCancelledEvent, c.Key,
 		cancelledEvent(&c.State, orderproc.CancelEffectWithdrawn, id, at))
