@@ -60,8 +60,8 @@ func (m ParetoNBD) left(s Summary) float64 { return m.tail(s).left }
 // The textbook form is a difference of two hypergeometric functions, which cancel when the last purchase was recent.
 // The integral has positive terms only. In the logarithm w of time, counted from the smaller of Alpha and Beta, the
 // logarithm of the integrand is concave, so it is steepest at an end of the interval. Panels over which it changes by
-// at most 4, and which are short against the distance π of its singularity from the real line, make the quadrature exact
-// to a dozen digits.
+// at most 6, and which are short against the distance π of its singularity from the real line, make the quadrature exact
+// to ten digits.
 func (m ParetoNBD) tail(s Summary) (out tail) {
 	if s.Age <= s.Last {
 		out.left = math.Inf(-1)
@@ -89,7 +89,7 @@ func (m ParetoNBD) tail(s Summary) (out tail) {
 		}
 		width += below / slope(first+width)
 	}
-	panels := math.Ceil(max(math.Abs(slope(first)), math.Abs(slope(first+width)))*width/4 + width/4)
+	panels := math.Ceil(max(math.Abs(slope(first)), math.Abs(slope(first+width)))*width/6 + width/4)
 	h := width / panels
 	var grown [len(gauss)]float64
 	for i, g := range gauss {
