@@ -151,7 +151,8 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
 	}
 	cmd := req.command(id, key, body, a.Now())
 	// The table is a little behind the mesh, so it can only tell what is too late for ever.
-	if o, known, err := a.Orders.Order(r.Context(), id); err == nil && known && o.WithdrawnBy.Or("") != cmd.Identity.IdempotenceID {
+	if o, known, err := a.Orders.Order(r.Context(), id); err == nil && known && !awaited(&o) &&
+		o.WithdrawnBy.Or("") != cmd.Identity.IdempotenceID {
 		if _, reason := next(o.Status, moveWithdraw); reason != "" {
 			(&failure{Title: "The order cannot be withdrawn", Status: http.StatusConflict, Detail: reason}).write(w)
 			return

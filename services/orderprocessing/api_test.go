@@ -185,6 +185,7 @@ func TestCancelOrder(t *testing.T) {
 		"1": {OrderID: "1", Status: orderproc.OrderStatusShipmentScheduled},
 		"2": {OrderID: "2", Status: orderproc.OrderStatusCompleted},
 		"3": {OrderID: "3", Status: orderproc.OrderStatusCancelled, WithdrawnBy: schemas.Some("orders-api/k3")},
+		"5": {OrderID: "5", Status: orderproc.OrderStatusRefused, Withdrawal: schemas.Some(orderproc.Withdrawal{IdempotenceID: "orders-api/k5"})},
 	}}
 	w := call(t, m.api(), "POST", "/orders/1/cancel", `{"reason":"too slow"}`, "Idempotency-Key: k")
 	require.Equal(t, http.StatusAccepted, w.Code)
@@ -196,6 +197,7 @@ func TestCancelOrder(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, call(t, m.api(), "POST", "/orders/3/cancel", "", "Idempotency-Key: k3").Code, "a retry is not a second request")
 	require.Equal(t, http.StatusConflict, call(t, m.api(), "POST", "/orders/3/cancel", "").Code)
 	require.Equal(t, http.StatusAccepted, call(t, m.api(), "POST", "/orders/4/cancel", "").Code, "the table may be behind")
+	require.Equal(t, http.StatusAccepted, call(t, m.api(), "POST", "/orders/5/cancel", "").Code, "withdrawn before it came: asking again is no conflict")
 }
 
 // The document names every route the API serves, and no other.

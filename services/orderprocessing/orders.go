@@ -167,7 +167,7 @@ func (l lifecycle) withdraw(c order, cmd orderproc.CancelOrder) error {
 			}),
 		}
 		return nil
-	case c.State.WithdrawnBy.Valid && c.State.WithdrawnBy.Value == id,
+	case awaited(&c.State), c.State.WithdrawnBy.Valid && c.State.WithdrawnBy.Value == id,
 		c.State.Withdrawal.Valid && c.State.Withdrawal.Value.IdempotenceID == id:
 		return nil
 	}

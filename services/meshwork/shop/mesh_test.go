@@ -297,15 +297,22 @@ func TestTheMeshReconciles(t *testing.T) {
 	}
 	require.Equal(t, carts, got)
 
-	// Orders are checkouts, partners' orders and credit notes, each once.
-	channel := map[orderproc.Channel]int64{}
+	// Orders are checkouts, partners' orders and credit notes, each once. What was withdrawn is, also where that was known
+	// before the order.
+	channel, withdrawn := map[orderproc.Channel]int64{}, int64(0)
 	for id, o := range table(t, m, orderproc.OrderState) {
 		channel[o.Channel]++
+		if o.WithdrawnBy.Valid {
+			withdrawn++
+		}
+		require.False(t, o.Withdrawal.Valid, "%s came and is not withdrawn", id)
 		require.NotEqual(t, orderproc.OrderStatusRefused, o.Status, "%s: %v", id, o.Reason)
 		require.True(t, o.Channel != orderproc.ChannelWeb || checkouts[id])
 	}
 	want := []int64{y.Checkouts, y.PartnerOrders, y.CreditNotes}
 	require.Equal(t, want, []int64{channel[orderproc.ChannelWeb], channel[orderproc.ChannelPartner], channel[orderproc.ChannelBackOffice]})
+
+	require.Equal(t, y.Withdrawals, withdrawn)
 
 	// Products and people.
 	require.Len(t, table(t, m, product.ProductState), simulator.ForSale())
