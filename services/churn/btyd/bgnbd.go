@@ -20,62 +20,13 @@ func (m BGNBD) Parameters() []Parameter {
 // LogLikelihood of customers.
 func (m BGNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows), nil) }
 
-func (m BGNBD) total(u *unrolled, slope []float64) float64 {
-	u.rate.fill(m.R)
-	u.stay.fill(m.B)
-	u.either.fill(m.A + m.B)
-	clear(slope)
-	base := math.Log(m.Alpha)
-	sum := 0.0
-	for _, s := range u.rows {
-		x, k, w := int(s.Repeats), m.R+s.Repeats, s.weight()
-		age, last := m.Alpha+s.Age, m.Alpha+s.Last
-		logAge := math.Log(age)
-		ll := m.R*base + u.rate.log[x] + u.stay.log[x] - u.either.log[x] - k*logAge // ΔlnΓ(b+x) − ΔlnΓ(a+b+x) is ln B(a, b+x)/B(a, b)
-		gone, passed := 0.0, 0.0
-		if x > 0 {
-			passed = logAge - math.Log(last)
-			var more float64
-			more, gone = left(m.A/(m.B+s.Repeats-1), k*passed)
-			ll += more
-		}
-		sum += w * ll
-		if slope == nil {
-			continue
-		}
-		slope[0] += w * (u.rate.slope[x] + base - logAge + gone*passed)
-		slope[1] += w * (m.R/m.Alpha - k/age + gone*k*(1/age-1/last))
-		slope[2] += w * (gone/m.A - u.either.slope[x])
-		slope[3] += w * (u.stay.slope[x] - u.either.slope[x])
-		if x > 0 {
-			slope[3] -= w * gone / (m.B + s.Repeats - 1)
-		}
-	}
-	return sum
-}
+func (m BGNBD) total(u *unrolled, slope []float64) float64 { return m.geometric().total(u, slope) }
 
-// left is what having left, at odds of ratio·eˣ, adds to a logarithm of likelihood, and its probability.
-func left(ratio, x float64) (more, gone float64) {
-	if x > 600 { // eˣ is about to overflow, and 1 is nothing beside it
-		more = x + math.Log(ratio)
-		return more, 1
-	}
-	odds := ratio * math.Exp(x)
-	return math.Log1p(odds), odds / (1 + odds)
-}
+// geometric says that one leaves after a repeat only.
+func (m BGNBD) geometric() betaGeometric { return betaGeometric{m.R, m.Alpha, m.A, m.B, 0} }
 
-// odds is the logarithm of the odds of having left, for a customer with repeats.
-func (m BGNBD) odds(s Summary) float64 {
-	return math.Log(m.A/(m.B+s.Repeats-1)) + (m.R+s.Repeats)*math.Log((m.Alpha+s.Age)/(m.Alpha+s.Last))
-}
-
-// Alive is the probability that the customer has not left; 1 without repeats, since one leaves after a repeat only.
-func (m BGNBD) Alive(s Summary) float64 {
-	if s.Repeats == 0 {
-		return 1
-	}
-	return 1 / (1 + math.Exp(m.odds(s)))
-}
+// Alive is the probability that the customer has not left; 1 without repeats.
+func (m BGNBD) Alive(s Summary) float64 { return m.geometric().alive(s) }
 
 // Active is the probability of a purchase day within t weeks: who is alive stays so until the next purchase.
 func (m BGNBD) Active(s Summary, t float64) float64 { return m.Alive(s) * buys(m.R, m.Alpha, s, t) }

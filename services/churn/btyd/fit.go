@@ -74,8 +74,6 @@ type problem struct {
 	// rough is that of a sample of about as many customers as count is; nil where total is cheap enough.
 	rough func(p, slope []float64) float64
 	count int
-	// sloped says that they tell derivatives; otherwise differences have to do.
-	sloped bool
 }
 
 // solution is a fit without its model.
@@ -92,7 +90,7 @@ func (pr problem) solve() solution {
 	}
 	p := make([]float64, len(pr.names))
 	meanOf := func(total func(p, slope []float64) float64, n int) objective {
-		return objective{sloped: pr.sloped, value: func(x, slope []float64) float64 {
+		return func(x, slope []float64) float64 {
 			for i, v := range x {
 				p[i] = math.Exp(v)
 			}
@@ -101,7 +99,7 @@ func (pr problem) solve() solution {
 				slope[i] *= -p[i] / float64(n) // by the logarithm
 			}
 			return v
-		}}
+		}
 	}
 	rough, mean := meanOf(pr.rough, pr.count), meanOf(pr.total, pr.customers)
 	n := float64(pr.customers)
@@ -247,7 +245,7 @@ func timing(rows []Summary, names []string, starts [][]float64, model func(p []f
 	few := thin(rows)
 	all, some := unroll(rows), unroll(few)
 	return problem{
-		names: names, starts: starts, sloped: true, customers: customersOf(rows), count: customersOf(few),
+		names: names, starts: starts, customers: customersOf(rows), count: customersOf(few),
 		total: func(p, slope []float64) float64 { return model(p).total(all, slope) },
 		rough: func(p, slope []float64) float64 { return model(p).total(some, slope) },
 	}

@@ -16,12 +16,23 @@ type GammaGamma struct{ P, Q, V float64 }
 func (m GammaGamma) Parameters() []Parameter { return named([]string{"p", "q", "v"}, m.P, m.Q, m.V) }
 
 // LogLikelihood of customers.
-func (m GammaGamma) LogLikelihood(in []Spend) float64 {
-	sum := 0.0
+func (m GammaGamma) LogLikelihood(in []Spend) float64 { return m.total(in, nil) }
+
+// total is the log likelihood. Its derivatives by P, Q and V go to slope, unless that is nil.
+func (m GammaGamma) total(in []Spend, slope []float64) float64 {
+	clear(slope)
+	sum, logV, ofQ := 0.0, math.Log(m.V), digamma(m.Q)
 	for _, s := range in {
-		px := m.P * s.Days
-		sum += -logBeta(px, m.Q) + m.Q*math.Log(m.V) + (px-1)*math.Log(s.Mean) + px*math.Log(s.Days) -
-			(px+m.Q)*math.Log(s.Days*s.Mean+m.V)
+		px, spent := m.P*s.Days, s.Days*s.Mean
+		logSpent, all := math.Log(spent), math.Log(spent+m.V)
+		sum += -logBeta(px, m.Q) + m.Q*logV + px*logSpent - math.Log(s.Mean) - (px+m.Q)*all
+		if slope == nil {
+			continue
+		}
+		both := digamma(px + m.Q)
+		slope[0] += s.Days * (both - digamma(px) + logSpent - all)
+		slope[1] += both - ofQ + logV - all
+		slope[2] += m.Q/m.V - (px+m.Q)/(spent+m.V)
 	}
 	return sum
 }
@@ -64,7 +75,7 @@ func FitGammaGamma(in []Spend) (Fit[GammaGamma], error) {
 	}
 	s := problem{
 		names: []string{"p", "q", "v"}, customers: len(in), starts: at,
-		total: func(p, _ []float64) float64 { return GammaGamma{p[0], p[1], p[2]}.LogLikelihood(in) },
+		total: func(p, slope []float64) float64 { return GammaGamma{p[0], p[1], p[2]}.total(in, slope) },
 	}.solve()
 	m := GammaGamma{s.p[0], s.p[1], s.p[2]}
 	f := Fit[GammaGamma]{

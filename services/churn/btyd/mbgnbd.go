@@ -1,7 +1,5 @@
 package btyd
 
-import "math"
-
 // MBGNBD is the modified BG/NBD model: as BGNBD, but a customer may also leave right after the first purchase.
 type MBGNBD struct{ R, Alpha, A, B float64 }
 
@@ -16,38 +14,13 @@ func (m MBGNBD) Parameters() []Parameter {
 // LogLikelihood of customers.
 func (m MBGNBD) LogLikelihood(rows []Summary) float64 { return m.total(unroll(rows), nil) }
 
-func (m MBGNBD) total(u *unrolled, slope []float64) float64 {
-	u.rate.fill(m.R)
-	u.stay.fill(m.B)
-	u.either.fill(m.A + m.B)
-	clear(slope)
-	base := math.Log(m.Alpha)
-	sum := 0.0
-	for _, s := range u.rows {
-		x, k, w := int(s.Repeats), m.R+s.Repeats, s.weight()
-		age, last := m.Alpha+s.Age, m.Alpha+s.Last
-		logAge := math.Log(age)
-		passed := logAge - math.Log(last)
-		more, gone := left(m.A/(m.B+s.Repeats), k*passed)
-		sum += w * (m.R*base + u.rate.log[x] + u.stay.log[x+1] - u.either.log[x+1] - k*logAge + more)
-		if slope == nil {
-			continue
-		}
-		slope[0] += w * (u.rate.slope[x] + base - logAge + gone*passed)
-		slope[1] += w * (m.R/m.Alpha - k/age + gone*k*(1/age-1/last))
-		slope[2] += w * (gone/m.A - u.either.slope[x+1])
-		slope[3] += w * (u.stay.slope[x+1] - u.either.slope[x+1] - gone/(m.B+s.Repeats))
-	}
-	return sum
-}
+func (m MBGNBD) total(u *unrolled, slope []float64) float64 { return m.geometric().total(u, slope) }
 
-// odds is the logarithm of the odds of having left.
-func (m MBGNBD) odds(s Summary) float64 {
-	return math.Log(m.A/(m.B+s.Repeats)) + (m.R+s.Repeats)*math.Log((m.Alpha+s.Age)/(m.Alpha+s.Last))
-}
+// geometric says that one may leave after the first purchase too.
+func (m MBGNBD) geometric() betaGeometric { return betaGeometric{m.R, m.Alpha, m.A, m.B, 1} }
 
 // Alive is the probability that the customer has not left.
-func (m MBGNBD) Alive(s Summary) float64 { return 1 / (1 + math.Exp(m.odds(s))) }
+func (m MBGNBD) Alive(s Summary) float64 { return m.geometric().alive(s) }
 
 // Active is the probability of a purchase day within t weeks.
 func (m MBGNBD) Active(s Summary, t float64) float64 { return m.Alive(s) * buys(m.R, m.Alpha, s, t) }

@@ -15,27 +15,21 @@ type optimum struct {
 	evaluations int
 }
 
-// objective is a function to be minimised. It may be +Inf or NaN where it is not defined.
-type objective struct {
-	// value at x; the derivatives go to slope where the function is sloped, unless it is nil.
-	value func(x, slope []float64) float64
-	// sloped says that value tells derivatives; otherwise central differences take their place.
-	sloped bool
-}
+// objective is a function to be minimised: its value at x, and its derivatives in slope. It may be +Inf or NaN where it is
+// not defined.
+type objective func(x, slope []float64) float64
 
 // minimise searches a local minimum by BFGS. inverse is what is known of the inverse of the curvature; nil is nothing.
 func minimise(f objective, start []float64, inverse [][]float64, tolerance float64, limit int) optimum {
 	n := len(start)
-	o := optimum{at: append([]float64(nil), start...)}
+	o := optimum{at: append([]float64(nil), start...), gradient: make([]float64, n)}
 	eval := func(x, g []float64) float64 {
 		o.evaluations++
-		v := f.value(x, g)
+		v := f(x, g)
 		for i, at := range x {
 			if d := math.Abs(at) - searchBound; d > 0 {
 				v += d * d
-				if g != nil {
-					g[i] += math.Copysign(2*d, at)
-				}
+				g[i] += math.Copysign(2*d, at)
 			}
 		}
 		if math.IsNaN(v) {
@@ -43,26 +37,11 @@ func minimise(f objective, start []float64, inverse [][]float64, tolerance float
 		}
 		return v
 	}
-	// with is the value and the slope; what a value costs, the slope is all but free where the function is sloped.
-	with := func(x, g []float64) float64 {
-		if f.sloped {
-			return eval(x, g)
-		}
-		return eval(x, nil)
-	}
-	differences := func(x, g []float64) {
-		if !f.sloped {
-			slope(func(x []float64) float64 { return eval(x, nil) }, x, g)
-		}
-	}
-	o.gradient = make([]float64, n)
-	o.value = with(o.at, o.gradient)
-	differences(o.at, o.gradient)
-	g := make([]float64, n)
+	o.value = eval(o.at, o.gradient)
 	if inverse == nil {
 		inverse = identity(n)
 	}
-	next, dir := make([]float64, n), make([]float64, n)
+	next, dir, g := make([]float64, n), make([]float64, n), make([]float64, n)
 	for o.iterations < limit && norm(o.gradient) > tolerance {
 		o.iterations++
 		descent := 0.0
@@ -84,15 +63,14 @@ func minimise(f objective, start []float64, inverse [][]float64, tolerance float
 			for i := range n {
 				next[i] = o.at[i] + step*dir[i]
 			}
-			if value = with(next, g); value <= o.value+1e-4*step*descent {
+			if value = eval(next, g); value <= o.value+1e-4*step*descent {
 				break
 			}
 			step /= 2
 		}
 		if !(value < o.value) {
-			break // as low as differences can tell
+			break // as low as a float64 can tell
 		}
-		differences(next, g)
 		update(inverse, next, o.at, g, o.gradient)
 		copy(o.at, next)
 		o.value = value
@@ -124,58 +102,26 @@ func update(inverse [][]float64, x, x0, g, g0 []float64) {
 	}
 }
 
-// difference is the step of central differences in logarithms of parameters.
-const difference = 1e-4
-
-func slope(f func([]float64) float64, at, g []float64) {
-	x := append([]float64(nil), at...)
-	for i := range x {
-		x[i] = at[i] + difference
-		hi := f(x)
-		x[i] = at[i] - difference
-		g[i] = (hi - f(x)) / (2 * difference)
-		x[i] = at[i]
-	}
-}
-
-// curvature is the matrix of second derivatives, by differences of first ones where the function tells them.
+// curvature is the matrix of second derivatives, by differences of the first ones.
 func curvature(f objective, at []float64) [][]float64 {
 	const h = 1e-3
 	n := len(at)
 	x := append([]float64(nil), at...)
+	high, low := make([]float64, n), make([]float64, n)
 	out := identity(n)
-	if f.sloped {
-		high, low := make([]float64, n), make([]float64, n)
-		for i := range n {
-			x[i] = at[i] + h
-			f.value(x, high)
-			x[i] = at[i] - h
-			f.value(x, low)
-			x[i] = at[i]
-			for j := range n {
-				out[i][j] = (high[j] - low[j]) / (2 * h)
-			}
-		}
-		for i := range n {
-			for j := range i {
-				v := (out[i][j] + out[j][i]) / 2
-				out[i][j], out[j][i] = v, v
-			}
-		}
-		return out
-	}
-	get := func(i, j int, di, dj float64) float64 {
-		x[i] += di
-		x[j] += dj
-		v := f.value(x, nil)
-		copy(x, at)
-		return v
-	}
-	mid := f.value(x, nil)
 	for i := range n {
-		out[i][i] = (get(i, i, h, 0) - 2*mid + get(i, i, -h, 0)) / (h * h)
+		x[i] = at[i] + h
+		f(x, high)
+		x[i] = at[i] - h
+		f(x, low)
+		x[i] = at[i]
+		for j := range n {
+			out[i][j] = (high[j] - low[j]) / (2 * h)
+		}
+	}
+	for i := range n {
 		for j := range i {
-			v := (get(i, j, h, h) - get(i, j, h, -h) - get(i, j, -h, h) + get(i, j, -h, -h)) / (4 * h * h)
+			v := (out[i][j] + out[j][i]) / 2
 			out[i][j], out[j][i] = v, v
 		}
 	}

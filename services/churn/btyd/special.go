@@ -8,6 +8,17 @@ func lgamma(x float64) float64 {
 	return v
 }
 
+// digamma is the derivative of lgamma, for x > 0: by its asymptotic series (NIST DLMF 5.11.2) where that is good to the
+// last digits, and by ψ(x) = ψ(x+1) − 1/x (5.5.2) below.
+func digamma(x float64) float64 {
+	sum := 0.0
+	for ; x < 10; x++ {
+		sum -= 1 / x
+	}
+	y := 1 / (x * x)
+	return sum + math.Log(x) - 0.5/x - y*(1.0/12-y*(1.0/120-y*(1.0/252-y*(1.0/240-y*(1.0/132)))))
+}
+
 // logBeta is the logarithm of the beta function for a, b > 0. The sum of two large terms of opposite sign is avoided
 // where one argument dwarfs the other.
 func logBeta(a, b float64) float64 {

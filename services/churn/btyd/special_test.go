@@ -121,26 +121,46 @@ func TestSlopes(t *testing.T) {
 		{Repeats: 20, Last: 12, Age: 39, Count: 1},
 		{Repeats: 3, Last: 20, Age: 20, Count: 1},
 	})
-	for name, of := range map[string]func(p []float64) curve{
-		"NBD":        func(p []float64) curve { return NBD{p[0], p[1]} },
-		"BG/NBD":     func(p []float64) curve { return BGNBD{p[0], p[1], p[2], p[3]} },
-		"MBG/NBD":    func(p []float64) curve { return MBGNBD{p[0], p[1], p[2], p[3]} },
-		"Pareto/NBD": func(p []float64) curve { return ParetoNBD{p[0], p[1], p[2], p[3]} },
+	spends := []Spend{{Days: 1, Mean: 3}, {Days: 4, Mean: 20.5}, {Days: 11, Mean: 0.7}}
+	for name, of := range map[string]func(p, slope []float64) float64{
+		"NBD":         func(p, slope []float64) float64 { return NBD{p[0], p[1]}.total(u, slope) },
+		"BG/NBD":      func(p, slope []float64) float64 { return BGNBD{p[0], p[1], p[2], p[3]}.total(u, slope) },
+		"MBG/NBD":     func(p, slope []float64) float64 { return MBGNBD{p[0], p[1], p[2], p[3]}.total(u, slope) },
+		"Pareto/NBD":  func(p, slope []float64) float64 { return ParetoNBD{p[0], p[1], p[2], p[3]}.total(u, slope) },
+		"Gamma-Gamma": func(p, slope []float64) float64 { return GammaGamma{p[0], p[1], p[2]}.total(spends, slope) },
 	} {
 		for _, p := range [][]float64{{0.55, 10.6, 0.6, 11.7}, {0.55, 11.7, 0.6, 3}, {1.5, 2, 0.4, 20}, {0.3, 4.5, 60, 300}, {30, 60, 0.1, 0.8}} {
 			got := make([]float64, 4)
-			of(p).total(u, got)
+			of(p, got)
 			for i := range p {
 				at := func(d float64) float64 {
 					q := append([]float64(nil), p...)
 					q[i] *= 1 + d
-					return of(q).total(u, nil)
+					return of(q, nil)
 				}
 				const d = 1e-5
 				want := (at(d) - at(-d)) / (2 * d * p[i])
 				require.InDelta(t, want, got[i], 1e-6*(1+math.Abs(want)), "%s %v, parameter %d", name, p, i)
 			}
 		}
+	}
+}
+
+func TestDigamma(t *testing.T) {
+	const euler = 0.57721566490153286
+	for x, want := range map[float64]float64{
+		1: -euler, 0.5: -euler - 2*math.Ln2, 0.25: -euler - math.Pi/2 - 3*math.Ln2, 1e-8: -1e8 - euler, 1e6: math.Log(1e6) - 0.5e-6,
+	} {
+		require.InEpsilon(t, want, digamma(x), 1e-12, "%v", x)
+	}
+}
+
+// A likelihood is finite where the odds of having left are not.
+func TestManyRepeatsLongAgo(t *testing.T) {
+	rows := []Summary{{Repeats: 400, Last: 1, Age: 500, Count: 1}}
+	for _, m := range []Model{BGNBD{0.3, 2, 0.8, 2.5}, MBGNBD{0.3, 2, 0.8, 2.5}, ParetoNBD{0.3, 2, 0.8, 2.5}} {
+		require.False(t, math.IsInf(m.LogLikelihood(rows), 0) || math.IsNaN(m.LogLikelihood(rows)), m.Name())
+		require.InDelta(t, 0, m.Alive(rows[0]), 1e-9, m.Name())
 	}
 }
 

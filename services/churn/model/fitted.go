@@ -110,19 +110,12 @@ func (f *Fitted) Score(c Customer, end int) Score {
 	})}
 }
 
-// active is Score's probability without its reasons, which cost several times as much. known holds what was asked
-// before: many customers are alike.
-func (f *Fitted) active(c Customer, end int, known map[btyd.Summary]float64) float64 {
+// active is Score's probability without its reasons, which cost several times as much.
+func (f *Fitted) active(c Customer, end int) float64 {
 	if f.Family == FamilyLogistic {
 		return f.regress(c, end).Active
 	}
-	s := c.Summary(end)
-	p, ok := known[s]
-	if !ok {
-		p = f.timing().Active(s, float64(f.Horizon)/btyd.DaysPerWeek)
-		known[s] = p
-	}
-	return p
+	return f.timing().Active(c.Summary(end), float64(f.Horizon)/btyd.DaysPerWeek)
 }
 
 func (f *Fitted) regress(c Customer, end int) Score {

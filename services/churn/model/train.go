@@ -163,10 +163,9 @@ const Looks = 5
 func (f *Fitted) judge(customers []Customer, cut int, o Options) *Holdout {
 	var p []float64
 	var came []bool
-	known := map[btyd.Summary]float64{}
 	for _, c := range sample(customers, Looks*o.Sample) {
 		if b, ok := c.Before(cut); ok {
-			p = append(p, f.active(b, cut, known))
+			p = append(p, f.active(b, cut))
 			came = append(came, c.Bought(cut, f.Horizon))
 		}
 	}
