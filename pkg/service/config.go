@@ -45,12 +45,10 @@ type KafkaConfig struct {
 	Brokers       []string `name:"kafka" env:"BROKERS" default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to ask first; one that answers is enough."`
 	KafkaSecurity `embed:"" prefix:"kafka-"`
 
-	// Dial connects to a broker; nil dials as usual. A process with a broker of its own needs no network for it.
-	Dial DialFunc `kong:"-"`
+	// Dial, if not nil, is asked first for a connection to an address; where ok is false it is dialled as usual.
+	// A process with a broker of its own needs no network for it.
+	Dial func(ctx context.Context, addr string) (conn net.Conn, ok bool, err error) `kong:"-"`
 }
-
-// DialFunc connects to an address as net.Dialer.DialContext does.
-type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // KafkaSecurity is encryption and authentication towards the brokers.
 type KafkaSecurity struct {
@@ -255,7 +253,7 @@ func (k *KafkaConfig) Client(clientID string, log *zap.Logger, m *telemetry.Metr
 		return nil, err
 	}
 	cl, err := kafka.NewClient(kafka.Config{
-		Brokers: k.Brokers, ClientID: clientID, TLS: t, Log: log, Metrics: m, Dial: dialer(m, k.Dial),
+		Brokers: k.Brokers, ClientID: clientID, TLS: t, Log: log, Metrics: m, Dial: k.dialer(m),
 		SASL: kafka.SASL{Mechanism: k.SASLMechanism, User: k.SASLUser, Password: string(k.SASLPassword)},
 	})
 	if err != nil {

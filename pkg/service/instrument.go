@@ -13,14 +13,20 @@ import (
 	"meshwork.dev/pkg/telemetry"
 )
 
-// dialer counts the connections to brokers.
-func dialer(m *telemetry.Metrics, dial DialFunc) DialFunc {
-	if dial == nil {
-		dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
-	}
+// dialer connects to brokers, and counts the connections.
+func (k *KafkaConfig) dialer(m *telemetry.Metrics) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := &net.Dialer{KeepAlive: 15 * time.Second}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		b := m.Broker(addr)
-		conn, err := dial(ctx, network, addr)
+		var conn net.Conn
+		var err error
+		ok := false
+		if k.Dial != nil {
+			conn, ok, err = k.Dial(ctx, addr)
+		}
+		if !ok {
+			conn, err = d.DialContext(ctx, network, addr)
+		}
 		if err != nil {
 			class := telemetry.ErrorDial
 			if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {

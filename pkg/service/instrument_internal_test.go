@@ -30,7 +30,7 @@ func TestRegistryRequestsAreMeasuredWithoutNames(t *testing.T) {
 
 func TestFailedDialsAreCounted(t *testing.T) {
 	m := telemetry.NewMetrics(nil)
-	_, err := dialer(m, nil)(t.Context(), "tcp", "127.0.0.1:1")
+	_, err := (&KafkaConfig{}).dialer(m)(t.Context(), "tcp", "127.0.0.1:1")
 	require.Error(t, err)
 	require.InDelta(t, 1, testutil.ToFloat64(m.BrokerConnectErrors.WithLabelValues("127.0.0.1:1", "dial")), 0)
 }

@@ -73,6 +73,9 @@ func (c *Ctx[K, V]) Origin() Origin { return c.x.t.origin() }
 // reached at. A key has one timer of a name and clock: setting it again moves
 // it. Timers are part of the state: they survive restarts and fire in quiet
 // times too, because idle inputs let event time follow the time of day.
+//
+// A timer that a timer's reaction sets for now, or before, runs after it, and a
+// commit may come between: that is how long work is done in portions.
 func (c *Ctx[K, V]) Timer(name string, at time.Time) { c.setTimer(eventTimer, name, at) }
 
 // WallTimer is Timer by the time of day.

@@ -72,6 +72,7 @@ type Task struct {
 
 	event, wall           dueQueue
 	popped, sealedPopped  []due
+	atOnce                bool // a timer was set that is due already
 	clock, savedClock     int64
 	horizon               *horizon
 	aheads                int   // records beyond it, since they were told of
@@ -424,6 +425,7 @@ func (t *Task) flush(sink Sink) {
 		if isDue(key[0]) {
 			if at, ok := readTime(value); ok {
 				t.queue(key).push(due{at, string(key)})
+				t.atOnce = t.atOnce || key[0] != wallTimer && at <= t.clock
 			}
 		}
 	}

@@ -149,6 +149,34 @@ func TestTimersOfTimers(t *testing.T) {
 	require.Equal(t, []string{"03:00", "01:00", "03:00", "03:00", "03:30"}, fired)
 }
 
+// Between the portions of a timer's work, each of which sets the timer of the next, the runner may commit.
+func TestPortionsOfWork(t *testing.T) {
+	s := sample.New(1, 1)
+	left := 3
+	def := Define(s.Counts, Spec{}, On(s.Hits, func(c *Ctx[string, sample.Count], _ sample.Hit) error {
+		c.Timer("work", c.Time().Add(time.Hour))
+		return nil
+	}), OnTimer("work", func(c *Ctx[string, sample.Count], at time.Time) error {
+		if left--; left > 0 {
+			c.Timer("work", at)
+		}
+		return nil
+	}))
+	p := &process{t: t, def: def, s: s, now: past}
+	p.fresh()
+	h := sample.Hit{Key: "k", N: 1}
+	p.process(&kafka.Record{Timestamp: past.UnixMilli(), Key: []byte("k"), Value: sample.AppendHit(avro.AppendHeader(nil, 1), &h)}, &logs{})
+	for _, want := range []struct {
+		out  Outcome
+		left int
+	}{{Again, 2}, {Again, 1}, {Done, 0}} {
+		out, err := p.task.Advance(past.Add(2*time.Hour), past, &logs{})
+		require.NoError(t, err)
+		require.Equal(t, want.out, out)
+		require.Equal(t, want.left, left)
+	}
+}
+
 // TestAnyScheduleGivesTheSameRecords processes records in transactions of any
 // size, pipelined, with commits, aborts, crashes before and after the state was
 // applied, and lost stores; what is committed must be, byte for byte and with

@@ -91,7 +91,8 @@ func (t *Task) loadTimers() error {
 }
 
 // fire runs what is due up to the two times, at most limit entries. It returns
-// Done when nothing more is due.
+// Done when nothing more is due, and Again after a reaction that set a timer for
+// at once: long work is done in portions, and a commit may come between.
 func (t *Task) fire(event, wall int64, limit int, sink Sink) (Outcome, error) {
 	for _, c := range [...]struct {
 		q     *dueQueue
@@ -108,11 +109,15 @@ func (t *Task) fire(event, wall int64, limit int, sink Sink) (Outcome, error) {
 				continue
 			}
 			c.q.pop() // before the reaction, whose own timers may come before this one
+			t.atOnce = false
 			if out, err := t.fireOne(d, sink); out != Done || err != nil {
 				c.q.push(d)
 				return out, err
 			}
 			t.popped = append(t.popped, d)
+			if t.atOnce {
+				return Again, nil
+			}
 		}
 	}
 	return Done, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	httppprof "net/http/pprof"
 	"os"
 	"path/filepath"
@@ -153,17 +152,6 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// inside connects to the broker in this process without the network, and to all others as usual.
-func inside(b *broker.Broker) service.DialFunc {
-	outside := &net.Dialer{KeepAlive: 15 * time.Second}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if conn, ok, err := b.Dial(ctx, addr); ok {
-			return conn, err
-		}
-		return outside.DialContext(ctx, network, addr)
-	}
-}
-
 // start brings up broker, registry and platform.
 func (u *up) start(ctx context.Context) (err error) {
 	c := u.cmd
@@ -185,7 +173,7 @@ func (u *up) start(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("%w; choose other addresses with --kafka-listen, another folder with --data-dir", err)
 		}
-		cfg.Kafka.Brokers, cfg.Kafka.Dial = []string{u.broker.Addr()}, inside(u.broker)
+		cfg.Kafka.Brokers, cfg.Kafka.Dial = []string{u.broker.Addr()}, u.broker.Dial
 		if u.registry, err = serveRegistry(ctx, cfg.Kafka, c.RegistryListen, "--registry-listen", u.log.Named("registry")); err != nil {
 			return err
 		}
