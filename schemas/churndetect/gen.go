@@ -219,7 +219,7 @@ var FitSampleState = &schemas.Topic[string, FitSample]{
 	},
 }
 
-const fitSampleStateSchema = `{"type":"record","name":"FitSample","namespace":"dev.meshwork.churndetect","doc":"One customer's history as the fits see it; or, under the key #schedule, where the schedule of fits stands.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, oldest first."},{"name":"schedule","type":["null",{"type":"record","name":"FitSchedule","doc":"Where the schedule of fits stands.","fields":[{"name":"pending","type":{"type":"array","items":"int"},"doc":"Refit periods that had an event and whose ends are cuts still to be fitted, ascending."},{"name":"fitted","type":"int","doc":"The latest period whose end was a cut that was fitted; -1 before the first."},{"name":"inUse","type":["null","string"],"default":null,"doc":"modelId of the fit that scores customers; absent before the first usable one."},{"name":"cursor","type":["null","string"],"default":null,"doc":"While customers are being told of a fit: the last one who was."},{"name":"cuts","type":{"type":"array","items":{"type":"record","name":"FitCut","doc":"A cut that was fitted.","fields":[{"name":"period","type":"int","doc":"The refit period that ended with it."},{"name":"chosen","type":["null","string"],"default":null,"doc":"modelId of the best fit; absent where all were degenerate."},{"name":"revision","type":"int","doc":"How many times it was fitted again."}]}},"default":[],"doc":"The latest cuts that were fitted, ascending: those that are fitted again when days before them change."},{"name":"before","type":["null","FitCut"],"default":null,"doc":"The latest cut before those that had a usable fit."},{"name":"again","type":["null","int"],"default":null,"doc":"While cuts are fitted again: the period of the next one."},{"name":"looked","type":{"type":"long","logicalType":"timestamp-millis"},"default":0,"doc":"Up to when days that changed late have been seen to (UTC, milliseconds)."}]}],"default":null,"doc":"Only under #schedule."},{"name":"late","type":{"type":"array","items":{"type":"record","name":"LateDay","doc":"A day of a customer that changed after fits had looked at it.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The earliest such day: cuts after it are to be fitted again."},{"name":"due","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When that is due at the earliest, in event time: together with the next cut (UTC, milliseconds)."}]}},"default":[],"doc":"What fits have missed of the customer, one element for each time at which it was due, ascending."}]}`
+const fitSampleStateSchema = `{"type":"record","name":"FitSample","namespace":"dev.meshwork.churndetect","doc":"One customer's history as the fits see it; or, under the key #schedule, where the schedule of fits stands.","fields":[{"name":"key","type":"string","doc":"The customer, or #schedule; record key."},{"name":"days","type":{"type":"array","items":{"type":"record","name":"PurchaseDay","doc":"A day on which a customer bought.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"orders","type":"int","doc":"Orders placed on that day."},{"name":"net","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":3},"doc":"Their value after discounts, in currency GBP."}]}},"doc":"Purchase days, oldest first."},{"name":"contacts","type":{"type":"array","items":{"type":"record","name":"ContactDay","doc":"A day on which a customer had interactions with us.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"Trading day: local date in Europe/London."},{"name":"count","type":"int","doc":"Interactions on that day."},{"name":"sentiment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Sum of their sentiment scores of that day, each -1 to 1, four decimals."}]}},"doc":"The latest days with interactions, oldest first."},{"name":"schedule","type":["null",{"type":"record","name":"FitSchedule","doc":"Where the schedule of fits stands.","fields":[{"name":"pending","type":{"type":"array","items":"int"},"doc":"Refit periods that had an event and whose ends are cuts still to be fitted, ascending."},{"name":"fitted","type":"int","doc":"The latest period whose end was a cut that was fitted; -1 before the first."},{"name":"cursor","type":["null","string"],"default":null,"doc":"While customers are being told of a fit: the last one who was."},{"name":"cuts","type":{"type":"array","items":{"type":"record","name":"FitCut","doc":"A cut that was fitted.","fields":[{"name":"period","type":"int","doc":"The refit period that ended with it."},{"name":"chosen","type":["null","string"],"default":null,"doc":"modelId of the best fit; absent where all were degenerate."},{"name":"revision","type":"int","doc":"How many times it was fitted again."}]}},"default":[],"doc":"The latest cuts that were fitted, ascending: those that are fitted again when days before them change."},{"name":"before","type":["null","FitCut"],"default":null,"doc":"The latest cut before those that had a usable fit."},{"name":"again","type":["null","int"],"default":null,"doc":"While cuts are fitted again: the period of the next one."},{"name":"looked","type":{"type":"long","logicalType":"timestamp-millis"},"default":0,"doc":"Up to when days that changed late have been seen to (UTC, milliseconds)."}]}],"default":null,"doc":"Only under #schedule."},{"name":"late","type":{"type":"array","items":{"type":"record","name":"LateDay","doc":"A day of a customer that changed after fits had looked at it.","fields":[{"name":"day","type":{"type":"int","logicalType":"date"},"doc":"The earliest such day: cuts after it are to be fitted again."},{"name":"due","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When that is due at the earliest, in event time: together with the next cut (UTC, milliseconds)."}]}},"default":[],"doc":"What fits have missed of the customer, one element for each time at which it was due, ascending."}]}`
 
 // FitUpdateEvent: Changes of all customers in one partition, so that a fit sees everybody.
 var FitUpdateEvent = &schemas.Topic[string, FitUpdate]{
@@ -1430,8 +1430,6 @@ type FitSchedule struct {
 	Pending []int32 `json:"pending"`
 	// The latest period whose end was a cut that was fitted; -1 before the first.
 	Fitted int32 `json:"fitted"`
-	// modelId of the fit that scores customers; absent before the first usable one.
-	InUse schemas.Opt[string] `json:"inUse,omitzero"`
 	// While customers are being told of a fit: the last one who was.
 	Cursor schemas.Opt[string] `json:"cursor,omitzero"`
 	// The latest cuts that were fitted, ascending: those that are fitted again when days before them change.
@@ -1454,12 +1452,6 @@ func (v *FitSchedule) AppendAvro(dst []byte) []byte {
 	}
 	dst = append(dst, 0)
 	dst = wire.AppendLong(dst, int64(v.Fitted))
-	if v.InUse.Valid {
-		dst = append(dst, 2)
-		dst = wire.AppendString(dst, v.InUse.Value)
-	} else {
-		dst = append(dst, 0)
-	}
 	if v.Cursor.Valid {
 		dst = append(dst, 2)
 		dst = wire.AppendString(dst, v.Cursor.Value)
@@ -1506,11 +1498,6 @@ func (v *FitSchedule) readAvro(r *wire.Reader) {
 		}
 	}
 	v.Fitted = r.Int()
-	v.InUse = schemas.Opt[string]{}
-	if r.Present() {
-		v.InUse.Valid = true
-		v.InUse.Value = r.String()
-	}
 	v.Cursor = schemas.Opt[string]{}
 	if r.Present() {
 		v.Cursor.Valid = true

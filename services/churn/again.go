@@ -141,7 +141,6 @@ func (f *fits) done(s *churndetect.FitSchedule, period int32, chosen schemas.Opt
 		}
 		s.Cuts = s.Cuts[1:]
 	}
-	s.InUse, _ = inUse(s, s.Fitted)
 	return revision
 }
 

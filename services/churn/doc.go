@@ -58,7 +58,6 @@
 //
 // Folds keep nothing of their own and know no clock but the event's; the engine owns state and delivery. A fit holds up
 // the product of fits, and nobody else, for a few seconds at most: it looks at a sample of bounded size, and tells
-// customers of it in portions, between which transactions are committed; of several fits that are due each has its own.
-// A crash loses nothing that was committed; a fit
-// that was not is made again with the same result.
+// customers of it in portions. Transactions are committed between these, and between several fits that are due. A crash
+// loses nothing that was committed; a fit that was not is made again with the same result.
 package churn

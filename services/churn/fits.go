@@ -77,23 +77,26 @@ func (f *fits) announced(c sample, u churndetect.FitUpdate) error {
 	}
 	f.arm(c, &s)
 	c.State.Schedule = schemas.Some(s)
-	if id, ok := u.CustomerID.Get(); ok && s.InUse.Valid {
+	if id, ok := u.CustomerID.Get(); ok {
 		f.refresh(c, &s, id)
 	}
 	return nil
 }
 
-// refresh tells a customer's score of the fit in use.
+// refresh tells a customer's score of the fit in use, if there is one.
 func (f *fits) refresh(c sample, s *churndetect.FitSchedule, id string) {
 	cut := f.cut(s.Fitted)
-	_, revision := inUse(s, s.Fitted)
+	using, revision := inUse(s, s.Fitted)
+	if !using.Valid {
+		return
+	}
 	stream.Emit(c, churndetect.ScoreRefreshEvent, id, churndetect.ScoreRefresh{
-		CustomerID: id, ModelID: s.InUse.Value, Cut: cut, AsOf: f.start(cut), Revision: revision,
+		CustomerID: id, ModelID: using.Value, Cut: cut, AsOf: f.start(cut), Revision: revision,
 	})
 }
 
-// fit fits the next cut that is due: one that has not been fitted, or one to be fitted again. Each has a transaction of
-// its own; when none is left, customers are told.
+// fit fits the next cut that is due: one that has not been fitted, or one to be fitted again. Transactions may be
+// committed between them; when none is left, customers are told.
 func (f *fits) fit(c sample, at time.Time) error {
 	s, ok := c.State.Schedule.Get()
 	if !ok {
@@ -107,7 +110,8 @@ func (f *fits) fit(c sample, at time.Time) error {
 		if err := f.make(c, &s, period); err != nil {
 			return err
 		}
-		if _, more := f.next(&s, at); !more && s.InUse.Valid {
+		_, more := f.next(&s, at)
+		if using, _ := inUse(&s, s.Fitted); !more && using.Valid {
 			s.Cursor = schemas.Some("") // everybody is told, also when the fit stays: the score is as of the cut
 			c.Timer(timerTell, c.Time())
 		}
@@ -178,7 +182,7 @@ func (f *fits) known(c sample, end int) (out []model.Customer, days int64, err e
 // tell tells the next portion of customers of the fit in use.
 func (f *fits) tell(c sample, _ time.Time) error {
 	s, ok := c.State.Schedule.Get()
-	if !ok || !s.Cursor.Valid || !s.InUse.Valid {
+	if !ok || !s.Cursor.Valid {
 		return nil
 	}
 	after, told, more := s.Cursor.Value, 0, false

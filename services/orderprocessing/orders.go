@@ -78,22 +78,17 @@ func (l lifecycle) create(c order, cmd orderproc.CreateOrder) error {
 	l.enrich(c, &asked)
 	c.State = asked
 	if w, ok := asked.Withdrawal.Get(); ok {
-		c.Timer(timerWithdraw, later(w.At, c.Time())) // among the order's other timers: it may have shipped before
+		at := w.At
+		if at.Before(c.Time()) {
+			at = c.Time()
+		}
+		c.Timer(timerWithdraw, at) // among the order's other timers: it may have shipped before
 	}
 	return l.accepted(c, c.Time())
 }
 
 // awaited tells whether a row stands for an order that was withdrawn and has not come.
-func awaited(o *orderproc.Order) bool {
-	return o.Withdrawal.Valid && len(o.Items) == 0 && !o.AcceptedAt.Valid
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
+func awaited(o *orderproc.Order) bool { return o.Withdrawal.Valid && len(o.Items) == 0 }
 
 // accepted carries a new order as far as it goes at once.
 func (l lifecycle) accepted(c order, at time.Time) error {
