@@ -131,10 +131,10 @@ func (s *Server) tail(ctx context.Context) {
 			}
 		}
 		position = next
-		s.state.advance(next)
-		if s.cfg.Metrics != nil {
+		if s.cfg.Metrics != nil { // first: whoever waits for the position finds its schemas counted
 			s.cfg.Metrics.SetSchemaCache(telemetry.SideServer, s.state.size())
 		}
+		s.state.advance(next)
 	}
 }
 
