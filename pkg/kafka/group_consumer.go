@@ -116,7 +116,11 @@ func (m *consumerMember) reconcile(wait time.Duration) (moved bool, err error) {
 	switch {
 	case len(release) > 0:
 		// Every heartbeat meanwhile leaves open what is owned, which the coordinator takes as "no news".
-		if err := m.hand(GroupEvent{Kind: Revoked, Partitions: release}, wait, m.keepAlive(nil)); err != nil {
+		err := m.hand(GroupEvent{Kind: Revoked, Partitions: release}, wait, m.keepAlive(nil))
+		if errors.Is(err, errChanged) {
+			return true, nil // the membership broke before the owner heard of it: it hears of the loss instead
+		}
+		if err != nil {
 			return false, err
 		}
 		for _, tp := range release {

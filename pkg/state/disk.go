@@ -409,6 +409,9 @@ func (d *disk) Sync() error {
 	if err := d.fault.get(); err != nil {
 		return err
 	}
+	if d.db == nil {
+		return nil // opening it again failed, and told so
+	}
 	if d.restoring {
 		return errors.Join(d.db.Flush(), d.fault.get())
 	}

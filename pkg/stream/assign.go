@@ -26,6 +26,9 @@ func (w *worker) onGroup(ctx context.Context, ev kafka.GroupEvent) error {
 	switch ev.Kind {
 	case kafka.Assigned:
 		for _, p := range mine {
+			if int(p) >= w.r.parts[w.lead] {
+				return fmt.Errorf("product %s: %s has got more partitions than the %d it had at the start: start the service again", w.def.name, w.lead, w.r.parts[w.lead])
+			}
 			if w.tasks[p] == nil && w.restoring[p] == nil {
 				w.startRestore(ctx, p, nil)
 			}
@@ -34,15 +37,25 @@ func (w *worker) onGroup(ctx context.Context, ev kafka.GroupEvent) error {
 		drain, cancel := context.WithTimeout(ctx, w.r.cfg.StopTimeout)
 		err := w.drain(drain)
 		cancel()
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil && (w.cur != nil || w.inflight != nil):
+			// The stop commits what is open, and leaving gives the partitions away. To give them away before it would let
+			// their new owner do again what is committed here.
+			return nil
+		case err != nil:
 			return fmt.Errorf("product %s: commit before handing partitions over: %w", w.def.name, err)
 		}
 		w.release(mine)
 	case kafka.Lost:
 		// Whatever is under way fails or has succeeded; its outcome does not matter here any more.
 		if w.inflight != nil {
-			if err := w.onResult(ctx, <-w.results); err != nil {
-				return err
+			select {
+			case err := <-w.results:
+				if err := w.onResult(ctx, err); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return nil // brokers that do not answer must not hold up the stop
 			}
 		}
 		w.dropOpen()
@@ -172,6 +185,11 @@ const drainEvery = time.Second
 func (w *worker) quiet(r *running, now time.Time) bool {
 	if !r.idle() {
 		return false
+	}
+	if w.fetch != nil {
+		if since, ok := w.fetch.Answered(); ok && now.Sub(since) > idleFetch+time.Second {
+			return false // nobody knows whether something came
+		}
 	}
 	rekeys := false
 	for _, in := range w.def.inputs {

@@ -254,7 +254,7 @@ func (w *worker) detach(r *running) {
 		q.lag.Delete()
 	}
 	r.inputs = nil
-	r.joined, r.retry = false, false
+	r.joined, r.retry, r.blocked = false, false, time.Time{}
 	clear(r.appended)
 	r.task.Rollback()
 }

@@ -2,6 +2,8 @@ package stream
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"meshwork.dev/pkg/event"
@@ -43,11 +45,18 @@ func (c *Ctx[K, V]) Delete() {
 func (c *Ctx[K, V]) Time() time.Time { return time.UnixMilli(c.x.t.org.ts).UTC() }
 
 // StreamTime is how far event time has gone in this partition, the record at
-// hand included: timers up to it have fired. A record that comes late has a
-// Time before it. How late one is differs between runs; what a reaction makes
-// of it should not.
+// hand included where it moves it: timers up to it have fired. A record that
+// comes late has a Time before it, one from the future a Time after it. How
+// late one is differs between runs; what a reaction makes of it should not.
+//
+// It is Time before the first record, and in products that have neither timers
+// nor windows nor Distinct: event time does not move in them.
 func (c *Ctx[K, V]) StreamTime() time.Time {
-	return time.UnixMilli(max(c.x.t.clock, c.x.t.org.ts)).UTC()
+	t := c.x.t
+	if t.clock == math.MinInt64 {
+		return c.Time()
+	}
+	return time.UnixMilli(t.clock).UTC()
 }
 
 // Now is the time of day. A reaction that uses it does not give the same result
@@ -99,6 +108,13 @@ func (c *Ctx[K, V]) setTimer(kind byte, name string, at time.Time) {
 		return
 	}
 	t.kbuf = c.timerKey(t.kbuf[:0], kind, name)
+	if kind == wallTimer { // usually one of many records that ask for the same moment: it is queued already
+		if v, ok := t.get(t.kbuf); ok {
+			if was, _, ok := readDue(v); ok && was == at.UnixMilli() {
+				return
+			}
+		}
+	}
 	t.setDue(t.kbuf, at.UnixMilli())
 }
 
@@ -197,6 +213,10 @@ func (t *Task) origin() Origin {
 }
 
 func (t *Task) nextID() event.ID {
+	n, source := t.org.n, t.org.source
 	t.org.n++
-	return event.Derive(t.org.source, t.p, t.org.offset, t.org.n-1)
+	if more := n >> 16; more > 0 { // Derive counts to 65,535
+		source = event.Source(strconv.FormatUint(source, 16) + "+" + strconv.Itoa(more))
+	}
+	return event.Derive(source, t.p, t.org.offset, n)
 }

@@ -278,7 +278,7 @@ func (d *definition) complete() {
 			d.fail("%s has %d partitions and the output %d: they must agree (re-key with stream.KeyBy, or use stream.Lookup)", in.info.Name, in.info.Partitions, d.out.Partitions)
 		}
 	}
-	if len(d.timers) > 0 {
+	if len(d.timers) > 0 || windowed { // windows are closed by timers
 		d.outDLQ = dead(d.out)
 	}
 }

@@ -183,6 +183,10 @@ func (x *exec[K, V]) fireTimer(name string, rest []byte, at int64) error {
 		return err
 	}
 	s, ok := x.spanOf(key, start)
+	if ok && s.end+x.t.def.spec.Window.grace <= x.t.clock {
+		x.t.kbuf = x.windowKeyOf(x.t.kbuf[:0], closeTimer, start)
+		_, ok = x.t.get(x.t.kbuf)
+	}
 	if !ok {
 		return nil // the window has been closed
 	}

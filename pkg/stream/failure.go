@@ -47,7 +47,7 @@ func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
 		return Done, t.stopped(r, err)
 	case avro.IsRetriable(err):
 		// The registry cannot be asked: nothing is wrong with the record.
-		t.attempts++
+		*t.tries()++
 		t.count(telemetry.OutcomeRetried)
 		t.retryAt = t.cfg.Now().Add(registryBackoff)
 		return Wait, nil
@@ -66,10 +66,11 @@ func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
 	case errors.As(err, &crashed):
 		reason = telemetry.ReasonPoison
 	}
-	t.attempts++
-	if !final && t.attempts <= t.def.policy.retries {
+	tries := t.tries()
+	*tries++
+	if !final && *tries <= t.def.policy.retries {
 		t.count(telemetry.OutcomeRetried)
-		t.retryAt = t.cfg.Now().Add(t.def.policy.wait(t.attempts))
+		t.retryAt = t.cfg.Now().Add(t.def.policy.wait(*tries))
 		return Wait, nil
 	}
 	if t.def.policy.stop {
@@ -77,7 +78,7 @@ func (t *Task) failure(r *kafka.Record, err error, sink Sink) (Outcome, error) {
 	}
 	t.count(telemetry.OutcomeDeadLettered)
 	t.deadLetter(r, reason, err, sink)
-	t.attempts = 0
+	*tries = 0
 	t.stillJoined(r, sink)
 	return Done, nil
 }
@@ -116,16 +117,14 @@ func (t *Task) deadLetter(r *kafka.Record, reason telemetry.Reason, err error, s
 	header(DLQTime, time.UnixMilli(t.org.ts).UTC().Format(time.RFC3339Nano))
 	header(DLQReason, reason.String())
 	header(DLQError, text)
-	header(DLQAttempts, strconv.Itoa(t.attempts))
+	header(DLQAttempts, strconv.Itoa(*t.tries()))
 	if r != nil {
 		header(DLQOffset, strconv.FormatInt(r.Offset, 10))
 	} else {
 		// The timer is gone with its failure: its entry is removed here, as the rolled back reaction would have.
-		key = []byte(t.event.topKey(t.wall, t.org.ts))
-		if len(key) > 0 {
-			t.cur.Delete(key)
-			header(DLQTimer, string(key))
-		}
+		key = []byte(t.firing)
+		t.cur.Delete(key)
+		header(DLQTimer, t.firing)
 	}
 	partition := t.p
 	if p := t.outs[out].partitions; int(partition) >= p {
@@ -136,15 +135,4 @@ func (t *Task) deadLetter(r *kafka.Record, reason telemetry.Reason, err error, s
 		value = nil
 	}
 	sink.Append(out, partition, t.cfg.Now().UnixMilli(), key, value, h, n)
-}
-
-// topKey is the key of the entry that is being fired: the first of the queue
-// whose head is due at that time.
-func (q dueQueue) topKey(other dueQueue, at int64) string {
-	for _, c := range [...]dueQueue{q, other} {
-		if len(c) > 0 && c[0].at == at {
-			return c[0].key
-		}
-	}
-	return ""
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"slices"
 	"time"
 
 	"meshwork.dev/pkg/kafka"
@@ -143,6 +144,9 @@ func (r *running) pick(now func() time.Time, patience time.Duration) (best *queu
 		}
 	}
 	if best == nil {
+		if !missing {
+			r.blocked = time.Time{}
+		}
 		return nil, false
 	}
 	if !missing {
@@ -153,6 +157,11 @@ func (r *running) pick(now func() time.Time, patience time.Duration) (best *queu
 		r.blocked = now()
 	}
 	return best, now().Sub(r.blocked) >= patience
+}
+
+// waits says whether the merge holds a record back for an input that may have an earlier one.
+func (r *running) waits() bool {
+	return !r.blocked.IsZero() && slices.ContainsFunc(r.inputs, func(q *queue) bool { return q.has })
 }
 
 func (r *running) idle() bool {

@@ -41,7 +41,7 @@ func On[K, V, E any](src Source[K, E], fn func(c *Ctx[K, V], e E) error) Reactio
 		in := b.def.input(topic)
 		in.fold = true
 		if unique != nil {
-			in.distinct = true
+			b.def.once(in)
 			if unique.within <= 0 {
 				b.def.fail("Distinct(%s): within must be positive", in.info.Name)
 			}
@@ -82,7 +82,9 @@ func addMappings[K, V, E any](b *builder[K, V], keyed *Keyed[K, E]) {
 	for _, m := range keyed.maps {
 		in := b.def.input(m.ref)
 		in.via = append(in.via, via.Info.Name)
-		in.distinct = in.distinct || m.unique
+		if m.unique {
+			b.def.once(in)
+		}
 		if m.nested {
 			b.def.fail("From(%s): what KeyBy gives cannot be re-keyed again; publish it and make another product of it", in.info.Name)
 		}
@@ -93,6 +95,15 @@ func addMappings[K, V, E any](b *builder[K, V], keyed *Keyed[K, E]) {
 			return m.new(x.t, func(k K, e E) { emitTo(x.t, out, via, k, e) })
 		}})
 	}
+}
+
+// once notes that records of an input are told from repetitions. What has been seen is remembered for the product, so a
+// second reaction would find that the first one has seen everything.
+func (d *definition) once(in *inputDef) {
+	if in.distinct {
+		d.fail("%s is Distinct twice: let one reaction take it, or make another product", in.info.Name)
+	}
+	in.distinct = true
 }
 
 // OnTimer runs when a timer of that name is due; see [Ctx.Timer].

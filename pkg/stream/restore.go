@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -62,7 +63,7 @@ func (t *Task) RestoreFlush(position []byte) error {
 	err := t.store.Apply(t.batch, position)
 	giveBatch(t.batch)
 	t.batch = nil
-	if err != nil {
+	if err != nil && !errors.Is(err, state.ErrNotPersisted) { // readable, as in Committed
 		return fmt.Errorf("restore task %d of %s: %w", t.p, t.def.name, err)
 	}
 	return nil

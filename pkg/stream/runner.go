@@ -328,6 +328,11 @@ func (r *Runner) checkPartitions(d *definition) error {
 			return fmt.Errorf("product %s: %s has %d partitions and the output %s %d: they must agree",
 				d.name, in.info.Name, r.parts[in.info.Name], d.out.Name, r.parts[d.out.Name])
 		}
+		if d.side >= 0 && r.parts[in.info.Name] > r.parts[d.outputs[d.side].info.Name] {
+			side := d.outputs[d.side].info.Name
+			return fmt.Errorf("product %s: %s has %d partitions and the changelog %s %d: give the changelog as many (kafka-topics.sh --alter --partitions)",
+				d.name, in.info.Name, r.parts[in.info.Name], side, r.parts[side])
+		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"time"
 
 	"meshwork.dev/pkg/avro"
@@ -80,8 +81,11 @@ type Task struct {
 	pend                  pending
 	org, last             current
 	sticky                error
-	attempts              int
-	asksRegistry          bool // the record at hand waits for the registry
+	attempts              int    // of the record at hand
+	firing                string // the stored key of the timer that fired last, or is to be tried again
+	firingTries           int    // of that timer; records may be processed between two of them
+	unfired               int64  // up to when timers were being fired for a record when it was put off; the least time when none were
+	asksRegistry          bool   // the record at hand waits for the registry
 	retryAt               time.Time
 	kbuf, vbuf, hbuf, tmp []byte
 	counts, sealedCounts  []Counts
@@ -100,6 +104,8 @@ type current struct {
 	skip   bool // nothing to do with it
 	late   bool // no window was open for it
 	framed bool // the schema of its value is named by a header
+
+	generation uint32 // of a timer; see setDue
 }
 
 type taskInput struct {
@@ -152,7 +158,8 @@ func NewTask(d Definition, cfg TaskConfig) (*Task, error) {
 	}
 	t := &Task{
 		def: def, cfg: cfg, p: cfg.Partition, store: cfg.Store, clock: math.MinInt64, savedClock: math.MinInt64,
-		inputs: make([]taskInput, len(def.inputs)), outs: make([]taskOutput, len(def.outputs)),
+		unfired: math.MinInt64,
+		inputs:  make([]taskInput, len(def.inputs)), outs: make([]taskOutput, len(def.outputs)),
 		joins: make([]taskTable, len(def.joins)), lookups: make([]taskTable, len(def.lookups)),
 		counts: make([]Counts, len(def.inputs)), sealedCounts: make([]Counts, len(def.inputs)),
 	}
@@ -209,19 +216,31 @@ func eventType(topic string) string {
 	return topic
 }
 
-func timerSource(product, key string) uint64 { return event.Source(product + "\x00" + key) }
+func timerSource(product, key string, generation uint32) uint64 {
+	if generation > 0 {
+		key += "\x00" + strconv.FormatUint(uint64(generation), 10)
+	}
+	return event.Source(product + "\x00" + key)
+}
 
 // Process handles one record of an input, an index of [Inputs]. An error stops
 // the product; every other failure has been dealt with by its policy.
 func (t *Task) Process(input int, r *kafka.Record, sink Sink) (Outcome, error) {
 	in := t.def.inputs[input]
-	if t.moves(input, r.Timestamp) {
-		if t.event.next() <= r.Timestamp {
-			if out, err := t.fire(r.Timestamp, math.MinInt64, fireAtOnce, sink); out != Done || err != nil {
+	if moves := t.moves(input, r.Timestamp); moves || t.unfired > math.MinInt64 {
+		// What was due when a record was put off comes first, whichever record is next: time has gone on to it.
+		until := t.unfired
+		if moves {
+			until = max(until, r.Timestamp)
+		}
+		if t.event.next() <= until {
+			if out, err := t.fire(until, math.MinInt64, fireAtOnce, sink); out != Done || err != nil {
+				t.unfired = until
 				return out, err
 			}
 		}
-		t.clock = r.Timestamp
+		t.unfired = math.MinInt64
+		t.clock = max(t.clock, until)
 	}
 	t.org = current{input: input, offset: r.Offset, ts: r.Timestamp, source: t.inputs[input].source}
 	if raw, n := r.RawHeaders(); n > 0 {
@@ -351,12 +370,12 @@ func (t *Task) attempt(r *kafka.Record, sink Sink, fn func() error) (Outcome, er
 		t.flush(sink)
 		t.last = t.org
 		t.count(telemetry.OutcomeOK)
-		t.attempts = 0
+		*t.tries() = 0
 		return Done, nil
 	}
 	t.pend.reset()
 	if _, ok := errors.AsType[*skipped](err); ok {
-		t.attempts = 0
+		*t.tries() = 0
 		t.count(telemetry.OutcomeSkipped)
 		t.stillJoined(r, sink)
 		return Done, nil
@@ -379,6 +398,14 @@ func (t *Task) call(r *kafka.Record, fn func() error) (err error) {
 		}
 	}
 	return nil
+}
+
+// tries counts the failures of the record or timer at hand.
+func (t *Task) tries() *int {
+	if t.org.input < 0 {
+		return &t.firingTries
+	}
+	return &t.attempts
 }
 
 func (t *Task) count(o telemetry.Outcome) {
@@ -423,9 +450,9 @@ func (t *Task) flush(sink Sink) {
 		}
 		t.cur.Put(key, value)
 		if isDue(key[0]) {
-			if at, ok := readTime(value); ok {
+			if at, _, ok := readDue(value); ok {
 				t.queue(key).push(due{at, string(key)})
-				t.atOnce = t.atOnce || key[0] != wallTimer && at <= t.clock
+				t.atOnce = t.atOnce || at <= t.clock || at <= t.org.ts && t.org.input < 0
 			}
 		}
 	}
@@ -558,7 +585,7 @@ func (t *Task) Rollback() {
 	t.cur.Release()
 	t.sealed.Release()
 	t.isSealed = false
-	t.attempts = 0
+	t.attempts, t.firing, t.firingTries, t.unfired = 0, "", 0, math.MinInt64
 	clear(t.counts)
 	clear(t.sealedCounts)
 	t.readClock()

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"container/heap"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strings"
@@ -56,9 +57,30 @@ func (t *Task) queue(key []byte) *dueQueue {
 
 // setDue stores when key is due. The queue learns of it when the reaction has
 // succeeded: see flush.
+//
+// What a timer's reaction sets for a time not after its own is of the next
+// generation: the same timer may fire again for the same time, and what it
+// makes must not have the same identities.
 func (t *Task) setDue(key []byte, at int64) {
-	var b [8]byte
-	t.pend.put(key, appendTime(b[:0], at))
+	var b [8 + binary.MaxVarintLen32]byte
+	value := appendTime(b[:0], at)
+	if t.org.input < 0 && at <= t.org.ts {
+		value = binary.AppendUvarint(value, uint64(t.org.generation)+1)
+	}
+	t.pend.put(key, value)
+}
+
+// readDue undoes setDue.
+func readDue(b []byte) (at int64, generation uint32, ok bool) {
+	if len(b) > 8 {
+		g, n := binary.Uvarint(b[8:])
+		if n != len(b)-8 {
+			return 0, 0, false
+		}
+		b, generation = b[:8], uint32(g)
+	}
+	at, ok = readTime(b)
+	return at, generation, ok
 }
 
 // isDue says whether keys of this namespace belong into a queue.
@@ -75,7 +97,7 @@ func (t *Task) loadTimers() error {
 	t.readClock()
 	for _, ns := range [...]byte{eventTimer, wallTimer, closeTimer, seenID} {
 		err := t.store.Scan([]byte{ns}, func(key, value []byte) bool {
-			if at, ok := readTime(value); ok {
+			if at, _, ok := readDue(value); ok {
 				q := t.queue(key)
 				*q = append(*q, due{at, string(key)})
 			}
@@ -104,13 +126,14 @@ func (t *Task) fire(event, wall int64, limit int, sink Sink) (Outcome, error) {
 			}
 			d := (*c.q)[0]
 			v, ok := t.get([]byte(d.key))
-			if at, _ := readTime(v); !ok || at != d.at {
+			at, generation, _ := readDue(v)
+			if !ok || at != d.at {
 				c.q.pop() // stale
 				continue
 			}
 			c.q.pop() // before the reaction, whose own timers may come before this one
 			t.atOnce = false
-			if out, err := t.fireOne(d, sink); out != Done || err != nil {
+			if out, err := t.fireOne(d, generation, sink); out != Done || err != nil {
 				c.q.push(d)
 				return out, err
 			}
@@ -123,11 +146,16 @@ func (t *Task) fire(event, wall int64, limit int, sink Sink) (Outcome, error) {
 	return Done, nil
 }
 
-func (t *Task) fireOne(d due, sink Sink) (Outcome, error) {
+func (t *Task) fireOne(d due, generation uint32, sink Sink) (Outcome, error) {
 	if d.key[0] != wallTimer {
 		t.clock = max(t.clock, d.at)
 	}
-	t.org = current{input: -1, ts: d.at, offset: d.at & (1<<48 - 1), source: timerSource(t.def.name, d.key)}
+	if t.firing != d.key {
+		t.firing, t.firingTries = d.key, 0
+	}
+	t.org = current{
+		input: -1, ts: d.at, offset: d.at & (1<<48 - 1), source: timerSource(t.def.name, d.key, generation), generation: generation,
+	}
 	return t.attempt(nil, sink, func() error {
 		key := []byte(d.key)
 		t.pend.delete(key)

@@ -56,6 +56,7 @@ type worker struct {
 	restoredRecords atomic.Int64 // changelog records read by restores
 	drainC          drained
 	ticked          time.Time
+	passed          time.Time // when fireTimers ran last
 	restricted      [len(restrictions)]bool
 	met             workerMetrics
 }
@@ -368,8 +369,15 @@ func (w *worker) work() (bool, error) {
 			best, bestQ = r, q
 		}
 	}
-	if best == nil {
-		return w.fireTimers(now)
+	if best == nil || now.Sub(w.passed) >= passEvery {
+		w.passed = now
+		worked, err := w.fireTimers(now)
+		switch {
+		case err != nil || best == nil:
+			return worked, err
+		case w.full() || best.retry:
+			return true, nil
+		}
 	}
 	best.active = now
 	s := w.open(best)
@@ -409,7 +417,11 @@ func (w *worker) work() (bool, error) {
 	return true, nil
 }
 
-// fireTimers lets time pass for tasks that have nothing else to do.
+// passEvery is how often time passes while there are records to process: one
+// task's backlog must not hold up what is due by the time of day, or in others.
+const passEvery = time.Second
+
+// fireTimers lets time pass for tasks that have nothing else to do, and fires what is due by the time of day in all.
 func (w *worker) fireTimers(now time.Time) (bool, error) {
 	worked := false
 	for _, r := range w.tasks {
@@ -455,12 +467,15 @@ func (w *worker) nextWake() time.Duration {
 	if w.cur != nil && w.inflight == nil {
 		sooner(w.cur.started.Add(w.interval()))
 	}
+	if w.full() {
+		return max(wake.Sub(now), 0) // nothing is processed before the commit under way ends, which wakes the loop
+	}
 	for _, r := range w.tasks {
 		if r.retry {
 			sooner(r.task.RetryAt())
 			continue
 		}
-		if !r.blocked.IsZero() {
+		if r.waits() {
 			sooner(r.blocked.Add(w.r.cfg.MergeWait))
 		}
 		e, eok, wall, wok := r.task.NextDue()
