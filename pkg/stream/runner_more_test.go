@@ -362,7 +362,7 @@ func TestSourcesMayHaveMorePartitions(t *testing.T) {
 				}
 			}
 			return read >= int64(40*(round+1))
-		}, 10*time.Second, 10*time.Millisecond)
+		}, 30*time.Second, 10*time.Millisecond)
 		n.stop(t)
 		if round == 1 {
 			dir = t.TempDir() // the ids seen are in the side changelog
