@@ -99,7 +99,7 @@ func TestKilledWithAnOpenTransaction(t *testing.T) {
 		require.Equal(t, RepairReport{Unclean: true, Transactions: 2, Fenced: []string{"x"}}, b.Repaired())
 		cl, err := transactional(b.Addr())
 		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		require.NoError(t, write(ctx, cl, "after", 4, kgo.TryCommit))
 		cancel()
 		cl.Close()

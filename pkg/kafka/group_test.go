@@ -84,7 +84,7 @@ func TestT5MemberCutOff(t *testing.T) {
 		heir := kafkatest.Join(t, newClient(t, b), cfg)
 		kafkatest.Settle(t, 4, heir)
 		x.cut.Store(false)
-		require.Eventually(t, func() bool { return len(victim.History()) > 1 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(victim.History()) > 1 }, 30*time.Second, 10*time.Millisecond)
 		require.Equal(t, []string{"assigned 4", "lost 4"}, victim.History())
 		require.Len(t, victim.Owned(), 4, "it has not acknowledged the loss")
 		require.Equal(t, before, victim.Meta(), "so it has no new epoch to commit under")
@@ -113,7 +113,7 @@ func TestGroupFencedMemberJoinsAgain(t *testing.T) {
 		m := kafkatest.Join(t, newClient(t, b), cfg)
 		kafkatest.Settle(t, 4, m)
 		b.Kfake().Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: code})
-		require.Eventually(t, func() bool { return len(m.History()) >= 3 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(m.History()) >= 3 }, 30*time.Second, 10*time.Millisecond)
 		require.Equal(t, []string{"assigned 4", "lost 4", "assigned 4"}, m.History())
 	})
 }
@@ -174,7 +174,7 @@ func TestGroupFailsForGood(t *testing.T) {
 		b := broker.New(t, broker.WithTopics(4, "in"))
 		b.Kfake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup, kmsg.ConsumerGroupHeartbeat}, Err: kerr.GroupAuthorizationFailed, Count: -1})
 		m := kafkatest.Join(t, newClient(t, b), kafka.GroupConfig{ID: "g", Topics: []string{"in"}, Classic: classic})
-		require.Eventually(t, func() bool { return m.Failure() != nil }, 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return m.Failure() != nil }, 30*time.Second, 10*time.Millisecond)
 		require.ErrorIs(t, m.Failure(), kafka.ErrAuth)
 		require.ErrorContains(t, m.Failure(), `group "g"`)
 	}
@@ -238,9 +238,9 @@ func TestGroupOutlivesBrokerRestarts(t *testing.T) {
 			tx := p.NewTxn()
 			tx.Offset(m1.Meta(), m1.Owned()[0], 1)
 			return p.Commit(t.Context(), tx) == nil
-		}, 10*time.Second, 50*time.Millisecond)
+		}, 30*time.Second, 50*time.Millisecond)
 		t.Log(m1.History(), m2.History())
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		require.NoError(t, errors.Join(m1.Leave(ctx), m2.Leave(ctx)))
 		cancel()
 		require.NoError(t, b.Close())

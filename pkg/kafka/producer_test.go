@@ -63,7 +63,7 @@ func oracleInOrder(t *testing.T, addrs []string, topic string) map[int32][]strin
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	got := map[int32][]string{}
 	for want > 0 && ctx.Err() == nil {

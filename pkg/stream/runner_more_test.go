@@ -85,7 +85,7 @@ func TestTimersFireInQuietTimesAndSurviveMembers(t *testing.T) {
 			for i := range 20 {
 				send(w, w.s.Hits, past, hit(fmt.Sprint("k", i), 1000))
 			}
-			require.Eventually(t, func() bool { return n.Status()[0].Keys >= 60 }, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return n.Status()[0].Keys >= 60 }, 30*time.Second, 10*time.Millisecond)
 			n.stop(t) // the timers have not fired: the inputs were not idle for an hour
 			require.Empty(t, table(w, w.s.Counts)["k0"].Note)
 
@@ -167,7 +167,7 @@ func TestAnUnreachableRegistryIsWaitedFor(t *testing.T) {
 	beside(t)
 	w := newWorld(t)
 	n := w.start(t.TempDir(), []Definition{Define(w.s.Counts, Spec{}, On(w.s.Hits, addTo))})
-	require.Eventually(t, n.Ready, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, n.Ready, 30*time.Second, 10*time.Millisecond)
 	w.reg.mu.Lock()
 	w.reg.down = true
 	w.reg.mu.Unlock()

@@ -223,7 +223,7 @@ func TestBackPressure(t *testing.T) {
 	for i := range codes {
 		wg.Go(func() { codes[i] = call(t, h, "POST", "/shop/actions", login).Code })
 	}
-	require.Eventually(t, func() bool { return len(b.all()) == len(codes) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.all()) == len(codes) }, 30*time.Second, time.Millisecond)
 	w := call(t, h, "POST", "/shop/actions:batch", "["+login+","+login+","+login+"]")
 	require.Equal(t, http.StatusTooManyRequests, w.Code)
 	require.Equal(t, "1", w.Header().Get("Retry-After"))
@@ -231,7 +231,7 @@ func TestBackPressure(t *testing.T) {
 	for range 2 {
 		wg.Go(func() { call(t, h, "POST", "/shop/actions", login) })
 	}
-	require.Eventually(t, func() bool { return len(b.all()) == 10 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.all()) == 10 }, 30*time.Second, time.Millisecond)
 	require.Equal(t, http.StatusTooManyRequests, call(t, h, "POST", "/shop/actions", login).Code)
 	close(b.hold)
 	wg.Wait()
