@@ -176,7 +176,14 @@ func (a *api) send(ctx context.Context, cmds []customerint.Interaction) error {
 				return err
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			select {
+			case err := <-acked: // it came in time, and was only not looked at yet
+				if err != nil {
+					return err
+				}
+			default:
+				return ctx.Err()
+			}
 		}
 	}
 	return nil

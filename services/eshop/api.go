@@ -168,7 +168,13 @@ func (a *api) send(ctx context.Context, action *shop.ShopAction) error {
 		a.waits.Put(acked)
 		return err
 	case <-ctx.Done():
-		return ctx.Err() // the channel is left to who may still answer
+		select {
+		case err := <-acked: // it came in time, and was only not looked at yet
+			a.waits.Put(acked)
+			return err
+		default:
+			return ctx.Err() // the channel is left to who may still answer
+		}
 	}
 }
 
@@ -236,15 +242,23 @@ func (a *api) sendAll(ctx context.Context, parts [][]byte, key string) *outcome 
 		it.Detail = notAcknowledged
 		waiting++
 	}
+	answered := func(k ack) {
+		it := &out.Items[k.i]
+		if it.Status, it.Detail = http.StatusAccepted, ""; k.err != nil {
+			it.refuse(refusal(k.err))
+		}
+	}
 	for ; waiting > 0; waiting-- {
 		select {
 		case k := <-acks:
-			it := &out.Items[k.i]
-			if it.Status, it.Detail = http.StatusAccepted, ""; k.err != nil {
-				it.refuse(refusal(k.err))
-			}
+			answered(k)
 		case <-ctx.Done():
-			waiting = 1
+			select {
+			case k := <-acks: // it came in time, and was only not looked at yet
+				answered(k)
+			default:
+				waiting = 1
+			}
 		}
 	}
 	for i := range out.Items {
