@@ -288,7 +288,10 @@ func (r *Runner) register(ctx context.Context, info *schemas.Info) (int, error) 
 	defer r.tell("")
 	for {
 		id, err := r.schemaID(ctx, info)
-		if err == nil || ctx.Err() != nil || !errors.Is(err, registry.ErrUnavailable) && !avro.IsRetriable(err) {
+		if err != nil && ctx.Err() != nil {
+			return 0, ctx.Err() // a stop is no failure of the registry's
+		}
+		if err == nil || !errors.Is(err, registry.ErrUnavailable) && !avro.IsRetriable(err) {
 			return id, err
 		}
 		r.cfg.Log.Warn("the schema registry does not take a contract; waiting for it", zap.String("subject", info.Subject), zap.Error(err))
