@@ -109,26 +109,25 @@ func TestUnreachable(t *testing.T) {
 	for name, tc := range map[string]struct {
 		addrs []string
 		want  string
+		wait  time.Duration // DialTimeout, where it must run out
 		dial  func(context.Context, string, string) (net.Conn, error)
 	}{
 		"refused": {addrs: []string{"127.0.0.1:1", "127.0.0.1:2"}, want: "is the broker started"},
-		"silent":  {addrs: []string{silent.Addr().String()}, want: "hangs"},
+		"silent":  {addrs: []string{silent.Addr().String()}, want: "hangs", wait: 400 * time.Millisecond},
 		"no host": {addrs: []string{"no-such-host.invalid:9092"}, want: "does not resolve"},
-		"black hole": {addrs: []string{"10.255.255.1:9092"}, want: "drops packets", dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		"black hole": {addrs: []string{"10.255.255.1:9092"}, want: "drops packets", wait: 400 * time.Millisecond, dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := testClient(t, tc.addrs, func(c *Config) { c.DialTimeout, c.Dial = 400*time.Millisecond, tc.dial })
-			start := time.Now()
+			c := testClient(t, tc.addrs, func(c *Config) { c.DialTimeout, c.Dial = tc.wait, tc.dial })
 			err := c.Ping(t.Context())
 			require.ErrorIs(t, err, ErrUnreachable)
 			require.ErrorContains(t, err, tc.want)
 			for _, a := range tc.addrs {
 				require.ErrorContains(t, err, a)
 			}
-			require.Less(t, time.Since(start), 5*time.Second) // the default DialTimeout
 			_, err = c.Topics(t.Context(), "x")
 			require.ErrorIs(t, err, ErrUnreachable)
 			t.Log(err)

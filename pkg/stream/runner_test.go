@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
@@ -260,16 +261,35 @@ func (n *node) caughtUp(t *testing.T) {
 // them.
 func (w *world) read(topic string) []*kgo.Record {
 	w.t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.addrs...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.addrs...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
 	require.NoError(w.t, err)
 	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	starts, err := adm.ListStartOffsets(ctx, topic)
+	require.NoError(w.t, err)
+	ends, err := adm.ListCommittedOffsets(ctx, topic)
+	require.NoError(w.t, err)
+	left := map[int32]int64{}
+	ends.Each(func(end kadm.ListedOffset) {
+		if start, ok := starts.Lookup(topic, end.Partition); ok && end.Err == nil && end.Offset > start.Offset {
+			left[end.Partition] = end.Offset
+		}
+	})
 	var all []*kgo.Record
-	for quiet := 0; quiet < 3; {
-		ctx, cancel := context.WithTimeout(w.t.Context(), 300*time.Millisecond)
+	for len(left) > 0 {
 		fs := cl.PollFetches(ctx)
-		cancel()
-		quiet++
-		fs.EachRecord(func(r *kgo.Record) { all = append(all, r); quiet = 0 })
+		require.NoError(w.t, ctx.Err(), "%s was not read to its end: %v", topic, left)
+		fs.EachRecord(func(r *kgo.Record) {
+			if end, ok := left[r.Partition]; ok && r.Offset+1 >= end {
+				delete(left, r.Partition)
+			}
+			if !r.Attrs.IsControl() {
+				all = append(all, r)
+			}
+		})
 	}
 	return all
 }

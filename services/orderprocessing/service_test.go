@@ -35,7 +35,7 @@ func TestServiceOnABroker(t *testing.T) {
 	require.NoError(t, err)
 
 	def := Service(func(name string) string {
-		return map[string]string{EnvScheduleAfter: "200ms", EnvCompleteAfter: "1s"}[name]
+		return map[string]string{EnvScheduleAfter: "200ms", EnvCompleteAfter: "3s"}[name]
 	})
 	products, err := def.Products(&service.Config{})
 	require.NoError(t, err)

@@ -40,12 +40,15 @@ func Jars(ctx context.Context, name string, artifacts ...string) (string, error)
 	if have, err := os.ReadFile(done); err == nil && string(have) == want {
 		return lib, nil
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	// It is filled beside its place and moved there whole: another process may be about the same.
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(lib, 0o755); err != nil {
+	made, err := os.MkdirTemp(filepath.Dir(dir), name+"-*")
+	if err != nil {
 		return "", err
 	}
+	defer func() { _ = os.RemoveAll(made) }()
 	var deps strings.Builder
 	for _, a := range artifacts {
 		p := strings.Split(a, ":")
@@ -54,15 +57,29 @@ func Jars(ctx context.Context, name string, artifacts ...string) (string, error)
 		}
 		fmt.Fprintf(&deps, "<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>", p[0], p[1], p[2])
 	}
-	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), fmt.Appendf(nil, pom, deps.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(made, "pom.xml"), fmt.Appendf(nil, pom, deps.String()), 0o600); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory="+lib)
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(made, "lib"))
+	cmd.Dir = made
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("resolving %s with mvn: %w\n%s", want, err, out)
 	}
-	return lib, os.WriteFile(done, []byte(want), 0o600)
+	if err := os.WriteFile(filepath.Join(made, "complete"), []byte(want), 0o600); err != nil {
+		return "", err
+	}
+	if have, err := os.ReadFile(done); err == nil && string(have) == want {
+		return lib, nil // the other one was faster, and may run from it already
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	if err := os.Rename(made, dir); err != nil {
+		if have, _ := os.ReadFile(done); string(have) != want {
+			return "", err
+		}
+	}
+	return lib, nil
 }
 
 // process is one JVM broker; its configuration and data outlive the process until stop.

@@ -42,10 +42,10 @@ func (e *env) disturbed(t *testing.T, x *cutter, timeout time.Duration) *kafka.C
 func (e *env) txnUndecided(t *testing.T, version int, applied bool) {
 	topic, group := e.topic(t, 1), e.name("group")
 	x := &cutter{key: 26, swallow: !applied}
-	p := e.producer(t, e.disturbed(t, x, 5*time.Second), kafka.TxnConfig{ID: e.name("txn"), Version: version, Timeout: 4 * time.Second})
+	p := e.producer(t, e.disturbed(t, x, 5*time.Second), kafka.TxnConfig{ID: e.name("txn"), Version: version, Timeout: 8 * time.Second})
 	require.NoError(t, e.one(t, p, topic, group, "0", 0))
 	x.left.Store(math.MaxInt32)
-	stop := time.AfterFunc(3300*time.Millisecond, func() { x.left.Store(0) })
+	stop := time.AfterFunc(7*time.Second, func() { x.left.Store(0) })
 	err := e.one(t, p, topic, group, "1", 1)
 	stop.Stop()
 	if applied {
@@ -66,7 +66,7 @@ func (e *env) txnUndecided(t *testing.T, version int, applied bool) {
 func (e *env) txnLateProduce(t *testing.T, version int) {
 	topic, group := e.topic(t, 1), e.name("group")
 	x := &cutter{key: 0}
-	p := e.producer(t, e.disturbed(t, x, 5*time.Second), kafka.TxnConfig{ID: e.name("txn"), Version: version, Timeout: 2 * time.Second})
+	p := e.producer(t, e.disturbed(t, x, 10*time.Second), kafka.TxnConfig{ID: e.name("txn"), Version: version, Timeout: 6 * time.Second})
 	require.NoError(t, e.one(t, p, topic, group, "a", 1))
 	x.hold.Store(true)
 	require.ErrorIs(t, e.one(t, p, topic, group, "LATE", 2), kafka.ErrTxnAborted)

@@ -84,7 +84,7 @@ func TestRunStopsAtAFailure(t *testing.T) {
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	s := &sink{}
 	err := replay.Run(ctx, replay.Options{Source: &list{messages(0, 24*time.Hour, time.Hour)}, Sink: s, Speed: 1}, &replay.Counts{})
