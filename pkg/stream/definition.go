@@ -39,7 +39,7 @@ func (k StoreKind) String() string { return [...]string{"memory", "disk"}[k] }
 // Spec is what a product is beyond its reactions.
 type Spec struct {
 	Name    string     // short name; default: the name part of the output topic
-	Group   string     // consumer group; default <owner>.<context>.<name>-cg
+	Group   string     // consumer group; default <owner>.<context>.<name>-cg, with -v2 after the name for a second major version
 	Doc     string     // one sentence for describe; default: the contract's
 	OnError Policy     // what happens to records that fail
 	Uses    []Dep      // every Join and Lookup table that reactions read
@@ -165,7 +165,11 @@ func newDefinition(out TopicRef, spec Spec) *definition {
 		if owner == "" {
 			owner = parts[1]
 		}
-		d.group = owner + "." + parts[2] + "." + d.name + "-cg"
+		version := ""
+		if parts[5] != "v1" { // a topic of its own is made from all there is, so what the first one has read does not count
+			version = "-" + parts[5]
+		}
+		d.group = owner + "." + parts[2] + "." + d.name + version + "-cg"
 	}
 	if d.doc == "" {
 		d.doc = d.out.Doc

@@ -12,11 +12,11 @@ import (
 	"meshwork.dev/schemas/wire"
 )
 
-// ItemNeighboursState: The part of the model that belongs to one product: what is bought with it.
+// ItemNeighboursState: The part of the model that belongs to one product: what stands close to it in orders.
 var ItemNeighboursState = &schemas.Topic[string, ItemNeighbours]{
 	Info: schemas.Info{
-		Name:          "priv.ecomm.prodrec.item-neighbours.state.v1",
-		Subject:       "priv.ecomm.prodrec.item-neighbours.state.v1-value",
+		Name:          "priv.ecomm.prodrec.item-neighbours.state.v2",
+		Subject:       "priv.ecomm.prodrec.item-neighbours.state.v2-value",
 		Kind:          schemas.State,
 		Partitions:    12,
 		Cleanup:       schemas.Compact,
@@ -27,7 +27,7 @@ var ItemNeighboursState = &schemas.Topic[string, ItemNeighbours]{
 		Contract:      "urn:meshwork:contract:prodrec.item-neighbours.state",
 		Product:       "urn:meshwork:product:prodrec.recommendation",
 		Owner:         "recommendation",
-		Doc:           "The part of the model that belongs to one product: what is bought with it.",
+		Doc:           "The part of the model that belongs to one product: what stands close to it in orders.",
 	},
 	Keys: schemas.StringKey(),
 	Values: schemas.Codec[ItemNeighbours]{
@@ -39,7 +39,7 @@ var ItemNeighboursState = &schemas.Topic[string, ItemNeighbours]{
 	},
 }
 
-const itemNeighboursStateSchema = `{"type":"record","name":"ItemNeighbours","namespace":"dev.meshwork.prodrec","doc":"What is bought with a product, and how closely it comes before or after it in orders.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"int","doc":"Orders it was in, as far as they are remembered: halved with all counts at 16,384."},{"name":"neighbours","type":{"type":"array","items":{"type":"record","name":"ItemNeighbour","doc":"A product bought together with it.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"together","type":"int","doc":"Orders with both."},{"name":"follows","type":"int","doc":"How closely the other one came after it, summed over orders: 12 for the next line, 12/d for the d-th."},{"name":"precedes","type":"int","doc":"The same for coming before it."}]}},"doc":"Products bought with it, by id; at most 320, those least often together are forgotten first."}]}`
+const itemNeighboursStateSchema = `{"type":"record","name":"ItemNeighbours","namespace":"dev.meshwork.prodrec","doc":"What stands close to a product in orders.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"baskets","type":"int","doc":"Orders it was in, as far as they are remembered: halved with all counts at 16,384."},{"name":"neighbours","type":{"type":"array","items":{"type":"record","name":"ItemNeighbour","doc":"A product that stood close to it.","fields":[{"name":"productId","type":"string","doc":"The other product."},{"name":"closeness","type":"int","doc":"How closely the two stood in orders, summed: 12 for neighbouring lines, 12/√d for a distance of d, up to 8."}]}},"doc":"Products that stood close to it, by id; at most 320, the least close are forgotten first."}]}`
 
 // ItemNextViewsState: The part of the model that belongs to one product: what is looked at next.
 var ItemNextViewsState = &schemas.Topic[string, ItemNextViews]{
@@ -102,8 +102,8 @@ const itemPopularityStateSchema = `{"type":"record","name":"ItemPopularity","nam
 // ItemSignalEvent: Baskets taken apart: for each product of an order, what stood near it.
 var ItemSignalEvent = &schemas.Topic[string, ItemSignal]{
 	Info: schemas.Info{
-		Name:          "priv.ecomm.prodrec.item-signal.event.v1",
-		Subject:       "priv.ecomm.prodrec.item-signal.event.v1-value",
+		Name:          "priv.ecomm.prodrec.item-signal.event.v2",
+		Subject:       "priv.ecomm.prodrec.item-signal.event.v2-value",
 		Kind:          schemas.Event,
 		Partitions:    12,
 		Cleanup:       schemas.Delete,
@@ -126,7 +126,7 @@ var ItemSignalEvent = &schemas.Topic[string, ItemSignal]{
 	},
 }
 
-const itemSignalEventSchema = `{"type":"record","name":"ItemSignal","namespace":"dev.meshwork.prodrec","doc":"A product was in an order, with these others near it.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"before","type":{"type":"array","items":"string"},"doc":"Products of the lines before it, nearest first; at most 64."},{"name":"after","type":{"type":"array","items":"string"},"doc":"Products of the lines after it, nearest first; at most 64."}]}`
+const itemSignalEventSchema = `{"type":"record","name":"ItemSignal","namespace":"dev.meshwork.prodrec","doc":"A product was in an order, with these others near it.","fields":[{"name":"productId","type":"string","doc":"The product; record key."},{"name":"before","type":{"type":"array","items":"string"},"doc":"Products of the lines before it, nearest first; at most 8."},{"name":"after","type":{"type":"array","items":"string"},"doc":"Products of the lines after it, nearest first; at most 8."}]}`
 
 // ItemSoldEvent: Products of orders, for what is popular.
 var ItemSoldEvent = &schemas.Topic[string, ItemSold]{
@@ -367,13 +367,13 @@ var ViewSignalEvent = &schemas.Topic[string, ViewSignal]{
 
 const viewSignalEventSchema = `{"type":"record","name":"ViewSignal","namespace":"dev.meshwork.prodrec","doc":"After one product a visitor looked at another one.","fields":[{"name":"productId","type":"string","doc":"The product looked at first; record key."},{"name":"nextProductId","type":"string","doc":"The product looked at next; another one."}]}`
 
-// ItemNeighbours: What is bought with a product, and how closely it comes before or after it in orders.
+// ItemNeighbours: What stands close to a product in orders.
 type ItemNeighbours struct {
 	// The product; record key.
 	ProductID string `json:"productId"`
 	// Orders it was in, as far as they are remembered: halved with all counts at 16,384.
 	Baskets int32 `json:"baskets"`
-	// Products bought with it, by id; at most 320, those least often together are forgotten first.
+	// Products that stood close to it, by id; at most 320, the least close are forgotten first.
 	Neighbours []ItemNeighbour `json:"neighbours"`
 }
 
@@ -402,7 +402,7 @@ func (v *ItemNeighbours) readAvro(r *wire.Reader) {
 	v.ProductID = r.String()
 	v.Baskets = r.Int()
 	v.Neighbours = nil
-	for n0 := r.Block(4); n0 > 0; n0 = r.Block(4) {
+	for n0 := r.Block(2); n0 > 0; n0 = r.Block(2) {
 		i0 := len(v.Neighbours)
 		v.Neighbours = wire.Grow(v.Neighbours, n0)
 		for ; i0 < len(v.Neighbours); i0++ {
@@ -411,24 +411,18 @@ func (v *ItemNeighbours) readAvro(r *wire.Reader) {
 	}
 }
 
-// ItemNeighbour: A product bought together with it.
+// ItemNeighbour: A product that stood close to it.
 type ItemNeighbour struct {
 	// The other product.
 	ProductID string `json:"productId"`
-	// Orders with both.
-	Together int32 `json:"together"`
-	// How closely the other one came after it, summed over orders: 12 for the next line, 12/d for the d-th.
-	Follows int32 `json:"follows"`
-	// The same for coming before it.
-	Precedes int32 `json:"precedes"`
+	// How closely the two stood in orders, summed: 12 for neighbouring lines, 12/√d for a distance of d, up to 8.
+	Closeness int32 `json:"closeness"`
 }
 
 // AppendAvro appends the Avro encoding of v.
 func (v *ItemNeighbour) AppendAvro(dst []byte) []byte {
 	dst = wire.AppendString(dst, v.ProductID)
-	dst = wire.AppendLong(dst, int64(v.Together))
-	dst = wire.AppendLong(dst, int64(v.Follows))
-	dst = wire.AppendLong(dst, int64(v.Precedes))
+	dst = wire.AppendLong(dst, int64(v.Closeness))
 	return dst
 }
 
@@ -441,9 +435,7 @@ func (v *ItemNeighbour) DecodeAvro(src []byte) error {
 
 func (v *ItemNeighbour) readAvro(r *wire.Reader) {
 	v.ProductID = r.String()
-	v.Together = r.Int()
-	v.Follows = r.Int()
-	v.Precedes = r.Int()
+	v.Closeness = r.Int()
 }
 
 // ItemNextViews: What is looked at after a product.
@@ -596,9 +588,9 @@ func (v *PopularityPeriod) readAvro(r *wire.Reader) {
 type ItemSignal struct {
 	// The product; record key.
 	ProductID string `json:"productId"`
-	// Products of the lines before it, nearest first; at most 64.
+	// Products of the lines before it, nearest first; at most 8.
 	Before []string `json:"before"`
-	// Products of the lines after it, nearest first; at most 64.
+	// Products of the lines after it, nearest first; at most 8.
 	After []string `json:"after"`
 }
 

@@ -140,7 +140,7 @@ func fullRows(t *testing.T, m *mesh, at time.Time) {
 		v := prodrec.ItemNextViews{ProductID: costID(i), Views: 1000}
 		for j := range model.MaxNeighbours {
 			r.Neighbours = append(r.Neighbours, prodrec.ItemNeighbour{
-				ProductID: costID(i + 1 + j*7), Together: 1 + rng.Int32N(50), Follows: rng.Int32N(99), Precedes: rng.Int32N(99),
+				ProductID: costID(i + 1 + j*7), Closeness: 1 + rng.Int32N(200),
 			})
 		}
 		for j := range model.MaxNextViews {

@@ -125,19 +125,13 @@ func (b *batch) order(
 			b.sales[id].SoldAt = o.OrderDate
 		}
 		for j, other := range ids {
-			if i == j || j > i+64 || j < i-64 {
+			if i == j || j > i+8 || j < i-8 {
 				continue
 			}
 			if pairs[id][other] == nil {
 				pairs[id][other] = &prodrec.ItemNeighbour{ProductID: other}
 			}
-			n := pairs[id][other]
-			n.Together++
-			if j > i {
-				n.Follows += int32(12 / (j - i))
-			} else {
-				n.Precedes += int32(12 / (i - j))
-			}
+			pairs[id][other].Closeness += []int32{12, 8, 7, 6, 5, 5, 5, 4}[max(i-j, j-i)-1]
 		}
 	}
 }

@@ -48,7 +48,7 @@ func world(tb testing.TB) (*encoded, *prodrec.PurchaseHistory, int32) {
 	for i := range products {
 		n := prodrec.ItemNeighbours{ProductID: id(i), Baskets: 1000}
 		for j := range MaxNeighbours + Newcomers {
-			neighbour(&n, id(i+1+j*7)).Together = 1 + rng.Int32N(50)
+			neighbour(&n, id(i+1+j*7)).Closeness = 1 + rng.Int32N(200)
 		}
 		v := prodrec.ItemNextViews{ProductID: id(i), Views: 1000}
 		for j := range MaxNextViews {

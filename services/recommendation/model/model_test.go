@@ -51,7 +51,7 @@ func TestBasketsAreBounded(t *testing.T) {
 			Basket(&row, &g)
 		})
 	}
-	require.Less(t, pairs/20, 70_000)
+	require.Less(t, pairs/20, 8_600)
 	require.LessOrEqual(t, len(row.Neighbours), MaxNeighbours+Newcomers)
 	require.True(t, slices.IsSortedFunc(row.Neighbours, func(a, b prodrec.ItemNeighbour) int {
 		if a.ProductID < b.ProductID {

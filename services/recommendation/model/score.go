@@ -149,7 +149,7 @@ func (c *Scorer) Purchases(h *prodrec.PurchaseHistory, items Items, day int32) (
 	c.reset()
 	for i := range h.Purchases {
 		p := &h.Purchases[i]
-		c.source(c.own(p.ProductID), frequency(p, day, c.tasteDecay, c.p.TasteHalfLife))
+		c.source(c.own(p.ProductID), decayed(c.tasteDecay, day-p.Days[0], c.p.TasteHalfLife))
 	}
 	c.neighbours(items)
 	c.judge(items, day)
@@ -219,9 +219,9 @@ func (c *Scorer) neighbours(items Items) {
 			continue
 		}
 		c.grow()
-		w := s.weight / math.Sqrt(baskets)
+		w := s.weight / math.Sqrt(baskets+c.p.Prior)
 		for i := range links {
-			c.add(links[i].item, w*float64(links[i].together), s.item)
+			c.add(links[i].item, w*float64(links[i].closeness), s.item)
 		}
 	}
 }
@@ -265,7 +265,7 @@ func (c *Scorer) Cart(cart []string, items Items, day int32) []prodrec.Recommend
 			w := weight / math.Sqrt(baskets)
 			for j := range links {
 				if k := &links[j]; c.work[k.item].own != c.call {
-					c.add(k.item, w*(float64(k.together)+c.p.Follow*float64(k.follows)+c.p.Precede*float64(k.precedes)), n)
+					c.add(k.item, w*float64(k.closeness), n)
 				}
 			}
 		}
@@ -275,7 +275,7 @@ func (c *Scorer) Cart(cart []string, items Items, day int32) []prodrec.Recommend
 	c.cut()
 	for _, n := range c.pool {
 		if r := c.soldOf(n, items, day); r.sold > 0 {
-			t.offer(c, candidate{item: n, because: c.work[n].because, score: c.work[n].score / math.Sqrt(r.sold)})
+			t.offer(c, candidate{item: n, because: c.work[n].because, score: c.work[n].score / math.Pow(r.sold, c.p.CartCommon)})
 		}
 	}
 	return c.finish(t, items, func(k *candidate) string { return "goes with " + c.shelf.items[k.because].id })

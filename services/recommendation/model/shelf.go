@@ -55,7 +55,7 @@ type item struct {
 }
 
 // link is a neighbour.
-type link struct{ item, together, follows, precedes int32 }
+type link struct{ item, closeness int32 }
 
 type nextStep struct{ item, count int32 }
 
@@ -118,7 +118,7 @@ func (c *Scorer) linksOf(n int32, items Items) (links []link, baskets float64) {
 			} else {
 				m = s.of(x.ProductID)
 			}
-			links = append(links, link{m, x.Together, x.Follows, x.Precedes})
+			links = append(links, link{m, x.Closeness})
 		}
 	}
 	k := &s.items[n]
