@@ -244,7 +244,7 @@ var PurchaseSignalEvent = &schemas.Topic[string, PurchaseSignal]{
 	},
 }
 
-const purchaseSignalEventSchema = `{"type":"record","name":"PurchaseSignal","namespace":"dev.meshwork.prodrec","doc":"A customer's order was completed.","fields":[{"name":"key","type":"string","doc":"c:<customerId>; record key."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was placed (UTC, milliseconds)."},{"name":"products","type":{"type":"array","items":"string"},"doc":"Its products, each once, in the order of the lines."}]}`
+const purchaseSignalEventSchema = `{"type":"record","name":"PurchaseSignal","namespace":"dev.meshwork.prodrec","doc":"A customer's order was completed, or the account was deleted.","fields":[{"name":"key","type":"string","doc":"c:<customerId>; record key."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was placed, or the deletion became known (UTC, milliseconds)."},{"name":"products","type":{"type":"array","items":"string"},"doc":"Its products, each once, in the order of the lines."},{"name":"forget","type":"boolean","default":false,"doc":"The account was deleted: what it bought is to be forgotten."}]}`
 
 // RecommendationState: What each customer, and each visitor who has not logged in, is likely to want next: over all,
 // to buy again, to buy for the first time, to add to the cart, to look at.
@@ -305,7 +305,7 @@ var ShopperSignalEvent = &schemas.Topic[string, ShopperSignal]{
 	},
 }
 
-const shopperSignalEventSchema = `{"type":"record","name":"ShopperSignal","namespace":"dev.meshwork.prodrec","doc":"Something a customer or visitor did, as far as recommendations are concerned.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"kind","type":{"type":"enum","name":"SignalKind","doc":"VIEW: looked at a product or page. SEARCH: searched. ADD, REMOVE: put into or took out of the cart. CHECKOUT: ordered the cart. JOIN: the visitor turned out to be a customer. MERGE: what a visitor did, handed over to the customer. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","VIEW","SEARCH","ADD","REMOVE","CHECKOUT","JOIN","MERGE"],"default":"UNKNOWN"},"doc":"What it was."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it happened (UTC, milliseconds)."},{"name":"productId","type":["null","string"],"default":null,"doc":"The product of VIEW, ADD and REMOVE; absent where a page is about none."},{"name":"quantity","type":"int","doc":"Pieces of ADD and REMOVE; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Who the visitor is, for JOIN."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"Looks handed over by MERGE, oldest first."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"Cart handed over by MERGE."}]}`
+const shopperSignalEventSchema = `{"type":"record","name":"ShopperSignal","namespace":"dev.meshwork.prodrec","doc":"Something a customer or visitor did, as far as recommendations are concerned.","fields":[{"name":"key","type":"string","doc":"c:<customerId> for a customer, v:<visitorId> for a visitor nobody knows; record key."},{"name":"kind","type":{"type":"enum","name":"SignalKind","doc":"VIEW: looked at a product or page. SEARCH: searched. ADD, REMOVE: put into or took out of the cart. CHECKOUT: ordered the cart. JOIN: the visitor turned out to be a customer. MERGE: what a visitor did, handed over to the customer. FORGET: the account was deleted. UNKNOWN: a kind this reader does not know yet.","symbols":["UNKNOWN","VIEW","SEARCH","ADD","REMOVE","CHECKOUT","JOIN","MERGE","FORGET"],"default":"UNKNOWN"},"doc":"What it was."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it happened (UTC, milliseconds)."},{"name":"productId","type":["null","string"],"default":null,"doc":"The product of VIEW, ADD and REMOVE; absent where a page is about none."},{"name":"quantity","type":"int","doc":"Pieces of ADD and REMOVE; else 0."},{"name":"customerId","type":["null","string"],"default":null,"doc":"Who the visitor is, for JOIN."},{"name":"views","type":{"type":"array","items":{"type":"record","name":"ShopperView","doc":"A look at a product.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When (UTC, milliseconds)."}]}},"doc":"Looks handed over by MERGE, oldest first."},{"name":"cart","type":{"type":"array","items":{"type":"record","name":"ShopperCartItem","doc":"A product in the cart.","fields":[{"name":"productId","type":"string","doc":"Product, upper case."},{"name":"quantity","type":"int","doc":"Pieces; above 0."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When pieces were last put in (UTC, milliseconds)."}]}},"doc":"Cart handed over by MERGE."}]}`
 
 // ShopperState: The looks and the cart that lists are made from.
 var ShopperState = &schemas.Topic[string, Shopper]{
@@ -839,14 +839,16 @@ func (v *ShopperPurchase) readAvro(r *wire.Reader) {
 	}
 }
 
-// PurchaseSignal: A customer's order was completed.
+// PurchaseSignal: A customer's order was completed, or the account was deleted.
 type PurchaseSignal struct {
 	// c:<customerId>; record key.
 	Key string `json:"key"`
-	// When it was placed (UTC, milliseconds).
+	// When it was placed, or the deletion became known (UTC, milliseconds).
 	At time.Time `json:"at"`
 	// Its products, each once, in the order of the lines.
 	Products []string `json:"products"`
+	// The account was deleted: what it bought is to be forgotten.
+	Forget bool `json:"forget"`
 }
 
 // AppendAvro appends the Avro encoding of v.
@@ -860,6 +862,7 @@ func (v *PurchaseSignal) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	dst = wire.AppendBool(dst, v.Forget)
 	return dst
 }
 
@@ -881,6 +884,7 @@ func (v *PurchaseSignal) readAvro(r *wire.Reader) {
 			v.Products[i0] = r.String()
 		}
 	}
+	v.Forget = r.Bool()
 }
 
 // Recommendation: What a customer or an anonymous visitor is likely to want next.
@@ -1173,7 +1177,7 @@ func (v *ShopperSignal) DecodeAvro(src []byte) error {
 
 func (v *ShopperSignal) readAvro(r *wire.Reader) {
 	v.Key = r.String()
-	v.Kind = SignalKind(r.Index(8))
+	v.Kind = SignalKind(r.Index(9))
 	v.At = time.UnixMilli(r.Long()).UTC()
 	v.ProductID = schemas.Opt[string]{}
 	if r.Present() {
@@ -1206,7 +1210,7 @@ func (v *ShopperSignal) readAvro(r *wire.Reader) {
 
 // SignalKind: VIEW: looked at a product or page. SEARCH: searched. ADD, REMOVE: put into or took out of the cart.
 // CHECKOUT: ordered the cart. JOIN: the visitor turned out to be a customer. MERGE: what a visitor did, handed over
-// to the customer. UNKNOWN: a kind this reader does not know yet.
+// to the customer. FORGET: the account was deleted. UNKNOWN: a kind this reader does not know yet.
 type SignalKind uint8
 
 // The symbols of SignalKind.
@@ -1219,9 +1223,10 @@ const (
 	SignalKindCheckout                   // CHECKOUT
 	SignalKindJoin                       // JOIN
 	SignalKindMerge                      // MERGE
+	SignalKindForget                     // FORGET
 )
 
-var signalKindSymbols = [...]string{"UNKNOWN", "VIEW", "SEARCH", "ADD", "REMOVE", "CHECKOUT", "JOIN", "MERGE"}
+var signalKindSymbols = [...]string{"UNKNOWN", "VIEW", "SEARCH", "ADD", "REMOVE", "CHECKOUT", "JOIN", "MERGE", "FORGET"}
 
 // String is the symbol; a number where v names none.
 func (v SignalKind) String() string {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"meshwork.dev/pkg/stream"
+	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/prodrec"
 	"meshwork.dev/schemas/product"
@@ -43,6 +44,7 @@ func products(counts, stock time.Duration) ([]stream.Definition, error) {
 			stream.From(shop.ProductRemovedEvent, removed),
 			stream.From(shop.CartCheckedOutEvent, checkedOut),
 			stream.From(shop.UserLoggedInEvent, loggedIn),
+			stream.From(customer.CustomerRoleState, deleted),
 		), remember),
 		stream.OnTimer(timerForget, forget),
 	)
@@ -53,7 +55,9 @@ func products(counts, stock time.Duration) ([]stream.Definition, error) {
 		Store:   stream.Disk,
 	},
 		stream.On(stream.KeyBy(prodrec.PurchaseSignalEvent,
-			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), purchased)), bought),
+			stream.From(stream.Distinct(orderproc.OrderCompletedEvent, orderID, repeatedWithin), purchased),
+			stream.From(customer.CustomerRoleState, unbought),
+		), bought),
 	)
 	neighbours := stream.Define(prodrec.ItemNeighboursState, stream.Spec{
 		OnError: onError(),
@@ -87,6 +91,7 @@ func products(counts, stock time.Duration) ([]stream.Definition, error) {
 	},
 		stream.On(prodrec.PurchaseHistoryState, r.purchased),
 		stream.On(prodrec.ShopperState, r.recommend),
+		stream.OnTombstone(prodrec.PurchaseHistoryState, r.gone),
 		stream.OnTombstone(prodrec.ShopperState, r.gone),
 	)
 	return []stream.Definition{shoppers, histories, neighbours, nextViews, popular, recommendations}, nil

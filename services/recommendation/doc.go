@@ -14,9 +14,11 @@
 // is a day old is made anew when its shopper does anything.
 //
 // An anonymous visitor is forgotten at the end of the day (UTC) 30 days after the last action. At login what the visitor
-// did goes over to the customer, and the visitor's row is removed. A replay that takes more than 30 days into one
-// transaction is ahead of what it re-keys: visitors of a month ago may then be forgotten between two of their actions,
-// and the step between these is not counted.
+// did goes over to the customer, and the visitor's row is removed. When the customer domain says that an account is
+// gone, its lists, looks, cart and purchases are removed; what it bought stays counted in the rows of products, which
+// name nobody. What is still on its way then, or is done under the id later, begins anew. A replay that takes more than
+// 30 days into one transaction is ahead of what it re-keys: visitors of a month ago may then be forgotten between two of
+// their actions, and the step between these is not counted.
 //
 // Nothing here starts goroutines; the query API's table does, and is closed with the service. A crash loses nothing that
 // was committed.

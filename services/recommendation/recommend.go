@@ -120,7 +120,7 @@ func (r *recommender) bought(c *stream.Ctx[string, prodrec.Recommendation]) bool
 	return ok
 }
 
-// gone removes the row of a visitor who was forgotten or became a customer.
+// gone removes the row of a visitor who was forgotten or became a customer, or of a customer whose account was deleted.
 func (r *recommender) gone(c *stream.Ctx[string, prodrec.Recommendation]) error {
 	if c.Exists() {
 		c.Delete()

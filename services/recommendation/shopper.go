@@ -20,9 +20,13 @@ const (
 
 // remember adds a signal to the row of its shopper.
 func remember(c *stream.Ctx[string, prodrec.Shopper], g prodrec.ShopperSignal) error {
-	if g.Kind == prodrec.SignalKindJoin {
+	switch g.Kind {
+	case prodrec.SignalKindJoin:
 		join(c, &g)
 		return nil
+	case prodrec.SignalKindForget:
+		return forget(c, g.At)
+	default:
 	}
 	s := &c.State
 	s.Key = c.Key
@@ -41,8 +45,14 @@ func remember(c *stream.Ctx[string, prodrec.Shopper], g prodrec.ShopperSignal) e
 	return nil
 }
 
-// bought adds an order to what its customer bought.
+// bought adds an order to what its customer bought, or forgets it all with the account.
 func bought(c *stream.Ctx[string, prodrec.PurchaseHistory], g prodrec.PurchaseSignal) error {
+	if g.Forget {
+		if c.Exists() {
+			c.Delete()
+		}
+		return nil
+	}
 	h := &c.State
 	h.Key, h.CustomerID = c.Key, strings.TrimPrefix(c.Key, customerPrefix)
 	model.Bought(h, g.At, g.Products)
@@ -64,7 +74,7 @@ func join(c *stream.Ctx[string, prodrec.Shopper], g *prodrec.ShopperSignal) {
 	c.Delete()
 }
 
-// forget removes a visitor who has not been back.
+// forget removes a visitor who has not been back, or a customer whose account was deleted.
 func forget(c *stream.Ctx[string, prodrec.Shopper], _ time.Time) error {
 	if c.Exists() {
 		c.Delete()

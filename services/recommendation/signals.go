@@ -7,6 +7,7 @@ import (
 
 	"meshwork.dev/pkg/stream"
 	"meshwork.dev/schemas"
+	"meshwork.dev/schemas/customer"
 	"meshwork.dev/schemas/orderproc"
 	"meshwork.dev/schemas/prodrec"
 	"meshwork.dev/schemas/shop"
@@ -82,6 +83,23 @@ func checkedOut(_ *stream.KeyCtx, e shop.CartCheckedOut, emit emitSignal) error 
 func loggedIn(_ *stream.KeyCtx, e shop.UserLoggedIn, emit emitSignal) error {
 	if e.Successful {
 		joined(emit, e.VisitorID, schemas.Some(e.UserID), e.Timestamp)
+	}
+	return nil
+}
+
+// deleted tells a customer's row that the account was deleted. Pages and looks that come later begin anew.
+func deleted(c *stream.KeyCtx, r customer.CustomerRole, emit emitSignal) error {
+	if r.Role == customer.RoleGone {
+		send(emit, customerPrefix+r.CustomerID, prodrec.ShopperSignal{Kind: prodrec.SignalKindForget, At: c.Time()})
+	}
+	return nil
+}
+
+// unbought tells a customer's history the same.
+func unbought(c *stream.KeyCtx, r customer.CustomerRole, emit func(string, prodrec.PurchaseSignal)) error {
+	if r.Role == customer.RoleGone {
+		key := customerPrefix + r.CustomerID
+		emit(key, prodrec.PurchaseSignal{Key: key, At: c.Time(), Forget: true})
 	}
 	return nil
 }

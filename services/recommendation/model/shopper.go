@@ -33,8 +33,8 @@ func DayOf(at time.Time) int32 {
 }
 
 // Remember adds a signal to what is known of a shopper. Signals may come in any order. A view of another product than
-// the one looked at before, in the same visit, gives a step between the two. JOIN changes nothing: it is about where
-// the row belongs.
+// the one looked at before, in the same visit, gives a step between the two. JOIN and FORGET change nothing: they are
+// about the row as a whole.
 func Remember(s *prodrec.Shopper, g *prodrec.ShopperSignal) (step prodrec.ViewSignal, stepped bool) {
 	id, named := g.ProductID.Get()
 	if g.At.Sub(s.LastSeen) >= idleStep || g.At.After(s.LastSeen) && !idle(g.Kind, named) {
@@ -63,7 +63,7 @@ func Remember(s *prodrec.Shopper, g *prodrec.ShopperSignal) (step prodrec.ViewSi
 		for _, c := range g.Cart {
 			put(s, c)
 		}
-	case prodrec.SignalKindUnknown, prodrec.SignalKindSearch, prodrec.SignalKindJoin:
+	case prodrec.SignalKindUnknown, prodrec.SignalKindSearch, prodrec.SignalKindJoin, prodrec.SignalKindForget:
 	}
 	return step, stepped
 }
