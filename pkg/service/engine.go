@@ -39,6 +39,7 @@ func (p *Platform) newEngine(services []Definition) (*engine, error) {
 		all[i] = products
 		count += len(products)
 	}
+	p.memory.share(count)
 	txns := p.memory.transactions(count)
 	for i, s := range services {
 		products := all[i]

@@ -16,12 +16,14 @@ const leastMemory = 128
 // memory is how Config.Memory is shared out between what takes memory: two fifths
 // for the Go heap, in which records are on their way in and out, a third for
 // state, and the rest for what nobody counts: pages of files, write buffers,
-// allocators. Without a limit each takes what it needs.
+// allocators. Without a limit each takes what it needs. The heap of many products
+// may have what the others leave (heapRoom).
 type memory struct {
 	bytes int64 // 0: no limit
 	pages *state.Pages
 	cache *state.Cache
-	heap  int64 // the soft limit that was there before
+	heap  int64 // the soft limit that was there before; 0: it is not ours
+	room  *heapRoom
 }
 
 // newMemory sets the limits of the process. A GOMEMLIMIT of the environment stays
@@ -67,8 +69,18 @@ func (m *memory) fetchBytes(products int) int {
 	return int(min(max(m.bytes/16/int64(products), 1<<20), 64<<20))
 }
 
+// share begins to give the heap of so many products what the others leave; close ends it.
+func (m *memory) share(products int) {
+	if m.heap > 0 && m.room == nil && products > fewProducts {
+		m.room = openHeapRoom(m.bytes)
+	}
+}
+
 // close gives the memory back once all stores are closed.
 func (m *memory) close() error {
+	if m.room != nil {
+		m.room.close()
+	}
 	if m.heap > 0 {
 		debug.SetMemoryLimit(m.heap)
 	}

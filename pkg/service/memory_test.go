@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,4 +38,29 @@ func TestMemoryIsSharedOut(t *testing.T) {
 	require.Zero(t, free.fetchBytes(23), "the engine's default")
 	require.Equal(t, before, debug.SetMemoryLimit(-1))
 	require.NoError(t, free.close())
+}
+
+// The heap of a mesh has what its stores leave, gives way when they grow, and the limit
+// is what it was once the platform is closed.
+func TestTheHeapHasWhatOthersLeave(t *testing.T) {
+	const budget = 1000 << 20
+	require.EqualValues(t, 700<<20, heapLimit(budget, 0))
+	require.EqualValues(t, 700<<20, heapLimit(budget, 150<<20))
+	require.EqualValues(t, 600<<20, heapLimit(budget, 250<<20))
+	require.EqualValues(t, 400<<20, heapLimit(budget, 500<<20))
+	require.EqualValues(t, 400<<20, heapLimit(budget, 2000<<20), "never less than its part")
+
+	before := debug.SetMemoryLimit(-1)
+	if before != math.MaxInt64 {
+		t.Skip("GOMEMLIMIT is set: the limit is not ours to move")
+	}
+	m := newMemory(t.TempDir(), 1000)
+	m.share(fewProducts)
+	require.Nil(t, m.room, "few products stay small")
+	m.share(25)
+	if _, ok := besideHeap(); ok {
+		require.Eventually(t, func() bool { return debug.SetMemoryLimit(-1) > 400<<20 }, 30*time.Second, time.Millisecond)
+	}
+	require.NoError(t, m.close())
+	require.Equal(t, before, debug.SetMemoryLimit(-1))
 }

@@ -7,7 +7,6 @@ import (
 	httppprof "net/http/pprof"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -119,12 +118,6 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return fmt.Errorf("creating the data folder: %w", err)
-	}
-	// Broker, registry and services share one heap of small live data and many
-	// short-lived buffers: collecting at less than half the usual growth keeps the process
-	// small for a few percent of processor time. GOGC decides where it is set.
-	if a.getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(40))
 	}
 	ctx, stopSignals := service.WithSignals(ctx, u.log)
 	defer stopSignals()
