@@ -3,6 +3,8 @@ package event
 import (
 	"encoding/binary"
 	"time"
+
+	"meshwork.dev/schemas/wire"
 )
 
 // Names of the record headers, CloudEvents 1.0 Kafka binding in binary mode
@@ -122,21 +124,13 @@ func appendField(dst []byte, s string) []byte {
 	return append(binary.AppendVarint(dst, int64(len(s))), s...)
 }
 
-// appendTime appends at in TimeLayout. It is written out because it runs once
-// per record and time.AppendFormat takes several times as long.
+// appendTime appends at in TimeLayout.
 func appendTime(dst []byte, at time.Time) []byte {
 	at = at.UTC()
-	year, month, day := at.Date()
-	if year < 0 || year > 9999 {
+	if year := at.Year(); year < 0 || year > 9999 {
 		return append(dst, "0000-01-01T00:00:00.000Z"...)
 	}
-	hour, minute, sec := at.Clock()
-	ms := at.Nanosecond() / 1e6
-	return append(dst,
-		digit(year/1000), digit(year/100%10), digit(year/10%10), digit(year%10), '-',
-		digit(int(month)/10), digit(int(month)%10), '-', digit(day/10), digit(day%10), 'T',
-		digit(hour/10), digit(hour%10), ':', digit(minute/10), digit(minute%10), ':', digit(sec/10), digit(sec%10), '.',
-		digit(ms/100), digit(ms/10%10), digit(ms%10), 'Z')
+	return wire.AppendMillis(dst, at)
 }
 
 func digit(n int) byte { return '0' + byte(n) }

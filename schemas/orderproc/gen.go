@@ -463,7 +463,7 @@ type OrderHourlyKey struct {
 
 // AppendKey appends the text of k, which is what the record is partitioned on.
 func (k OrderHourlyKey) AppendKey(dst []byte) []byte {
-	dst = k.Hour.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = wire.AppendMillis(dst, k.Hour)
 	dst = append(dst, '|')
 	dst = append(dst, k.Channel.String()...)
 	dst = append(dst, '|')

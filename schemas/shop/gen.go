@@ -459,7 +459,7 @@ type PageNavigationKpiKey struct {
 func (k PageNavigationKpiKey) AppendKey(dst []byte) []byte {
 	dst = schemas.AppendKeyPart(dst, k.PageID)
 	dst = append(dst, '|')
-	dst = k.Hour.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = wire.AppendMillis(dst, k.Hour)
 	return dst
 }
 
@@ -492,7 +492,7 @@ type ShopVisitedKey struct {
 func (k ShopVisitedKey) AppendKey(dst []byte) []byte {
 	dst = schemas.AppendKeyPart(dst, k.VisitorID)
 	dst = append(dst, '|')
-	dst = k.Start.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = wire.AppendMillis(dst, k.Start)
 	return dst
 }
 

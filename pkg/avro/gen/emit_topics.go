@@ -174,7 +174,11 @@ func (e *emitter) appendKeyField(expr string, s *schema.Schema, alone bool) {
 	case "date", "decimal":
 		e.p("dst = %s.Append(dst)", expr)
 	case "timestamp":
-		e.p("dst = %s.UTC().AppendFormat(dst, %q)", expr, timestampLayout(s))
+		name := "AppendMillis"
+		if s.Logical == schema.TimestampMicros {
+			name = "AppendMicros"
+		}
+		e.p("dst = wire.%s(dst, %s)", name, expr)
 	}
 }
 
