@@ -20,8 +20,8 @@ const (
 
 // figures is what a customer bought up to a day.
 type figures struct {
-	orders int32
 	spent  schemas.Money
+	orders int32
 	last   schemas.Date // of the last purchase; meaningless without any
 }
 
@@ -45,15 +45,14 @@ func (f *figures) value(ranking int) int64 {
 	}
 }
 
-// standing is a customer on the day of a ranking, and what it was at the ranking before.
+// standing is a customer on the day of a ranking.
 type standing struct {
-	id       string
-	now, was figures
-	news     bool // bought something in between
+	id   string
+	now  figures
+	news bool // the figures are not those of the ranking before
 }
 
-// tables ranks customers. Rows are looked at twice: for the cuts between quintiles, then for what is news. In between
-// there are four numbers of every customer, however many.
+// tables ranks customers. Rows are looked at once: what is kept of every customer, however many, is thirty-two bytes.
 type tables struct {
 	day    schemas.Date
 	before schemas.Date // the day of the ranking before
@@ -73,8 +72,9 @@ type tables struct {
 
 // entry is a customer to be ranked.
 type entry struct {
-	id     int64           // the number that the id is, or −1 − its place among names
-	values [rankings]int64 // what it is ranked by
+	id   int64 // the number that the id is, or −1 − its place among names
+	now  figures
+	news bool
 }
 
 // newTables prepares a ranking as of a day; last is the ranking before, with what was noted since.
@@ -88,7 +88,7 @@ func newTables(last *customer.CustomerRanking, day schemas.Date) *tables {
 	}
 }
 
-// everyRow calls look with the row of every account, the same rows each time.
+// everyRow calls look with the row of every account.
 type everyRow func(look func(id string, row *customer.CustomerRanking)) error
 
 // tellRank is called with what a customer bought and the quintiles that follow; without any orders, the customer is
@@ -100,7 +100,6 @@ func (t *tables) standingOf(id string, row *customer.CustomerRanking) (s standin
 	s.id, s.news = id, row.Noted > t.to
 	if last, ok := row.LastDay.Get(); ok {
 		s.now.add(row.Frequency, row.Monetary, last)
-		s.was = s.now
 	}
 	for i := range row.Days {
 		d := &row.Days[i]
@@ -108,11 +107,7 @@ func (t *tables) standingOf(id string, row *customer.CustomerRanking) (s standin
 			continue
 		}
 		s.now.add(d.Orders, d.Spent, d.LastDay)
-		if d.Day < t.before {
-			s.was.add(d.Orders, d.Spent, d.LastDay)
-		} else {
-			s.news = true
-		}
+		s.news = s.news || d.Day >= t.before
 	}
 	return s
 }
@@ -156,19 +151,13 @@ func (t *tables) add(id string, row *customer.CustomerRanking) {
 func (s *standing) join(o *standing) {
 	s.news = s.news || o.news
 	s.now.add(o.now.orders, o.now.spent, o.now.last)
-	if o.was.orders > 0 {
-		s.was.add(o.was.orders, o.was.spent, o.was.last)
-	}
 }
 
 func (t *tables) enter(s *standing) {
-	e := entry{id: plainNumber(s.id)}
+	e := entry{id: plainNumber(s.id), now: s.now, news: s.news}
 	if e.id < 0 {
 		t.names = append(t.names, s.id)
 		e.id = -int64(len(t.names))
-	}
-	for k := range rankings {
-		e.values[k] = s.now.value(k)
 	}
 	t.list = append(t.list, e)
 }
@@ -188,31 +177,8 @@ func (t *tables) rank(every everyRow, tell tellRank) error {
 	}
 	t.joinAliases()
 	t.cut()
-	told := map[string]bool{} // customers with aliases
-	err := every(func(id string, row *customer.CustomerRanking) {
-		if row.Gone || aliasOf(id, row) != "" {
-			return
-		}
-		s := t.standingOf(id, row)
-		if a := t.aliases[id]; a != nil {
-			s.join(a)
-			told[id] = true
-		}
-		s.news = s.news || t.left[id]
-		if s.now.orders > 0 {
-			delete(t.left, id)
-			t.tell(&s, tell)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for head, a := range t.aliases {
-		if !t.gone[head] && !told[head] {
-			a.news = a.news || t.left[head]
-			delete(t.left, head)
-			t.tell(a, tell)
-		}
+	for i := range t.list {
+		t.tell(&t.list[i], tell)
 	}
 	for id := range t.left { // nothing is left of what they had
 		tell(id, figures{}, 0, 0, 0)
@@ -231,9 +197,8 @@ func (t *tables) joinAliases() {
 		id := t.name(e.id)
 		if a := t.aliases[id]; a != nil {
 			entered[id] = true
-			e.values[byRecency] = max(e.values[byRecency], a.now.value(byRecency))
-			e.values[byFrequency] += a.now.value(byFrequency)
-			e.values[byMoney] += a.now.value(byMoney)
+			e.now.add(a.now.orders, a.now.spent, a.now.last)
+			e.news = e.news || a.news
 		}
 	}
 	for head, a := range t.aliases {
@@ -255,7 +220,7 @@ func (t *tables) cut() {
 	places := make([]place, len(t.list))
 	for k := range rankings {
 		for i := range t.list {
-			places[i] = place{t.list[i].values[k], int32(i)}
+			places[i] = place{t.list[i].now.value(k), int32(i)}
 		}
 		slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.at, b.at)) })
 		t.cuts[k] = nil
@@ -265,19 +230,23 @@ func (t *tables) cut() {
 			}
 		}
 	}
-	t.list = nil
 }
 
-// tell tells of a customer if there is news.
-func (t *tables) tell(s *standing, tell tellRank) {
-	var is [rankings]int8
-	same := true
-	for k := range rankings {
-		is[k] = quintile(t.cuts[k], s.now.value(k), s.id)
-		same = same && s.was.orders > 0 && is[k] == quintile(t.old[k], s.was.value(k), s.id)
+// tell tells of a customer if there is news: figures that changed, or a quintile that did although they are the same.
+func (t *tables) tell(e *entry, tell tellRank) {
+	news := t.all || e.news
+	if len(t.left) > 0 {
+		id := t.name(e.id)
+		news = news || t.left[id]
+		delete(t.left, id)
 	}
-	if t.all || s.news || !same {
-		tell(s.id, s.now, int32(is[byRecency]), int32(is[byFrequency]), int32(is[byMoney]))
+	var is [rankings]int8
+	for k := range rankings {
+		is[k] = t.quintile(t.cuts[k], e, k)
+		news = news || is[k] != t.quintile(t.old[k], e, k)
+	}
+	if news {
+		tell(t.name(e.id), e.now, int32(is[byRecency]), int32(is[byFrequency]), int32(is[byMoney]))
 	}
 }
 
@@ -311,9 +280,13 @@ func cutsUpTo(cuts []customer.RankCut, quintile int, value int64, id string) []c
 	return cuts
 }
 
-// quintile is the one a customer is in.
-func quintile(cuts []customer.RankCut, value int64, id string) int8 {
+// quintile is the one a customer is in. Ids decide between equal values.
+func (t *tables) quintile(cuts []customer.RankCut, e *entry, ranking int) int8 {
+	value := e.now.value(ranking)
 	return int8(1 + sort.Search(len(cuts), func(i int) bool {
-		return cmp.Or(cmp.Compare(cuts[i].Value, value), compareIDs(cuts[i].CustomerID, id)) > 0
+		if cuts[i].Value != value {
+			return cuts[i].Value > value
+		}
+		return compareIDs(cuts[i].CustomerID, t.name(e.id)) > 0
 	}))
 }

@@ -25,7 +25,7 @@ type ranked = *stream.Ctx[string, customer.CustomerRanking]
 // What arrives later than that counts too, in a repetition of the latest ranking that follows soon, by the time of
 // day, and as much later again for every 100,000 customers; many late purchases cause one repetition.
 //
-// A ranking reads all rows twice and sorts the customers four times: some three seconds of CPU for a million, and some
+// A ranking reads all rows and sorts the customers four times: some two seconds of CPU for a million, and some
 // fifty bytes of memory for each while it lasts. It publishes the customers whose quintiles, purchases or
 // accounts changed, the first one all of them; rows that turn out the same are published no further.
 type ranking struct {
