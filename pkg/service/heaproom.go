@@ -83,6 +83,6 @@ func besideHeap() (int64, bool) {
 			return 0, false
 		}
 	}
-	goes := int64(held[0].Value.Uint64() - held[1].Value.Uint64()) //nolint:gosec // bytes of a process
+	goes := int64(held[0].Value.Uint64() - held[1].Value.Uint64())
 	return max(pages*int64(os.Getpagesize())-goes, 0), true
 }
