@@ -20,8 +20,15 @@ func TestTimesReadAsFormatWritesThem(t *testing.T) {
 		}
 	}
 	for _, at := range []time.Time{
-		{}, time.Unix(0, 0), time.Date(1, 1, 1, 0, 0, 0, 0, zone), time.Date(-44, 3, 15, 12, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
-		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, zone), time.UnixMilli(-1), time.UnixMicro(-1),
+		{},
+		time.Unix(0, 0),
+		time.UnixMilli(-1),
+		time.UnixMicro(-1),
+		time.Date(1, 1, 1, 0, 0, 0, 0, zone),
+		time.Date(-44, 3, 15, 12, 0, 0, 1, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(10000, 1, 1, 0, 0, 0, 0, zone),
 	} {
 		check(at)
 	}
